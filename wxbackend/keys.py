@@ -1,0 +1,45 @@
+"""Keys derived from the one data key, a purpose each: sealing, keyed hashes, MACs.
+
+Two purposes never share a key, so that a value made for one place means nothing in another.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import os
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from wxbackend.extensions import settings
+
+
+class Unreadable(Exception):
+    """A sealed value that our key did not seal, or that was changed."""
+
+
+def derive(purpose: str) -> bytes:
+    """32 bytes for one purpose: HMAC-SHA256(data key, purpose)."""
+    return hmac.digest(base64.b64decode(settings.data_key), purpose.encode(), "sha256")
+
+
+def keyed_hash(purpose: str, text: str) -> str:
+    """64 hex characters by which equal texts are found without being stored."""
+    return hmac.new(derive(purpose), text.encode(), hashlib.sha256).hexdigest()
+
+
+def seal(purpose: str, text: str) -> str:
+    """AES-256-GCM with the purpose as associated data, base64."""
+    nonce = os.urandom(12)
+    return base64.b64encode(nonce + AESGCM(derive("seal|" + purpose)).encrypt(nonce, text.encode(), purpose.encode())).decode()
+
+
+def unseal(purpose: str, sealed: str) -> str:
+    """The text again. Raises Unreadable."""
+    try:
+        raw = base64.b64decode(sealed, validate=True)
+        return AESGCM(derive("seal|" + purpose)).decrypt(raw[:12], raw[12:], purpose.encode()).decode()
+    except (InvalidTag, ValueError) as e:
+        raise Unreadable(purpose) from e

@@ -1,0 +1,162 @@
+"""What every request passes: who may call, how large it may be, whose identity it may claim, which headers go out.
+
+A route says who may call it: ``@access("public")``, ``"voter"``, ``"staff"``, ``"wechat"`` or ``"loopback"``. Rooms that know people register how a
+caller of that kind is found (`accounts` does for voters and staff), so this file knows no tables.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import Any, TypeVar
+
+from flask import Flask, Response, abort, current_app, g, request, url_for
+from flask_wtf.csrf import CSRFError
+from marshmallow import Schema, ValidationError
+from marshmallow.fields import Field
+from prometheus_client import Counter
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from wxbackend.extensions import csrf, reads_only, settings
+from wxbackend.problems import FormExpired, Invalid, Problem, TooLarge, pointers
+
+F = TypeVar("F", bound=Callable[..., Any])
+KINDS = ("public", "voter", "staff", "wechat", "loopback")
+LOOPBACK = {"127.0.0.1", "::1"}
+SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
+# Identities come from WeChat to our server, never from the client; the callback alone carries one in its URL.
+CLAIMS = {"openid", "unionid", "open_id", "union_id", "openId", "unionId", "from_openid", "person_id", "session_key"}
+
+forged_identities = Counter("wxbackend_forged_identities_total", "Requests that brought an openid of their own", ["place"])
+_finders: dict[str, Callable[[], Any]] = {}
+
+Field.default_error_messages.update(required="请填写这一项。", null="请填写这一项。", validator_failed="这一项不太对。")
+
+
+class ForgedIdentity(Problem):
+    status, type, title = 400, "identity-not-verified", "身份要由微信来确认，不能自己填。"
+    hint = "请从公众号的文章或菜单重新进入。"
+
+
+def access(kind: str, *, writes: bool = False, max_bytes: int | None = None) -> Callable[[F], F]:
+    """Declare who may call a view. `writes` marks a GET that writes (SQLite takes its lock at once);
+    `max_bytes` raises the body limit above the setting's."""
+    if kind not in KINDS:
+        raise ValueError(kind)
+
+    def declare(view: F) -> F:
+        view.access, view.writes, view.max_bytes = kind, writes, max_bytes  # type: ignore[attr-defined]
+        return view
+
+    return declare
+
+
+def finder(kind: str) -> Callable[[F], F]:
+    """Register how the caller of a kind is found: returns what becomes ``g.voter`` or ``g.staff``, or raises a Problem."""
+    def register(find: F) -> F:
+        _finders[kind] = find
+        return find
+
+    return register
+
+
+def load(schema: Schema, data: Any = None) -> dict[str, Any]:
+    """The request's form (or `data`) through `schema`. Raises Invalid with a pointer for each fault."""
+    try:
+        return schema.load(request.form.to_dict() if data is None else data)  # type: ignore[return-value]
+    except ValidationError as e:
+        raise Invalid(errors=list(pointers(e.messages))) from e
+
+
+def init_app(app: Flask) -> None:
+    if settings_of(app).trusted_proxies:
+        n = settings_of(app).trusted_proxies
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=n, x_proto=n, x_host=n)  # type: ignore[method-assign]
+    app.before_request(_admit)
+    app.after_request(_headers)
+    app.register_error_handler(CSRFError, lambda _e: _expired())
+    app.jinja_env.globals["asset"] = asset
+    app.view_functions["static"] = access("public")(_static(app.view_functions["static"]))
+
+
+def settings_of(app: Flask):
+    return app.extensions["settings"]
+
+
+def asset(name: str) -> str:
+    """URL of a static file with a hash of its content, so that it may be cached for a year."""
+    known: dict[str, str] = current_app.extensions.setdefault("assets", {})
+    if name not in known:
+        raw = Path(current_app.static_folder or "", name).read_bytes()
+        known[name] = hashlib.sha256(raw).hexdigest()[:10]
+    return url_for("static", filename=name, v=known[name])
+
+
+def _static(view: Callable[..., Response]) -> Callable[..., Response]:
+    @wraps(view)
+    def serve(**values: Any) -> Response:
+        response = view(**values)
+        response.headers["Cache-Control"] = "public, max-age=31536000, immutable" if request.args.get("v") else "no-cache"
+        return response
+
+    return serve
+
+
+def _admit() -> None:
+    view = current_app.view_functions.get(request.endpoint or "")
+    if view is None:
+        return   # the router's own 404 and 405
+    reads_only.set(request.method in SAFE_METHODS and not getattr(view, "writes", False))
+    limit = getattr(view, "max_bytes", None) or settings.max_body_bytes
+    request.max_content_length = limit
+    if (request.content_length or 0) > limit:
+        raise TooLarge()
+    kind = getattr(view, "access", None)
+    if kind is None:
+        raise RuntimeError(f"{request.endpoint} does not say who may call it")
+    if kind == "loopback":
+        _only_here()
+    elif kind != "wechat":
+        _refuse_claims()
+        if request.method not in SAFE_METHODS and "Authorization" not in request.headers:
+            csrf.protect()   # bearer tokens are not sent by browsers on their own; cookies are
+    if kind in _finders:
+        setattr(g, kind, _finders[kind]())
+
+
+def _only_here() -> None:
+    """This machine alone, and no page of another site in its browser: those cannot send JSON unasked."""
+    if request.remote_addr not in LOOPBACK or "X-Forwarded-For" in request.headers:
+        abort(404)
+    if request.method not in SAFE_METHODS and not request.is_json:
+        abort(415)
+
+
+def _refuse_claims() -> None:
+    body: Any = request.get_json(silent=True) if request.is_json else None
+    places: tuple[tuple[str, Any], ...] = (("query", request.args), ("cookie", request.cookies),
+                                          ("body", body if isinstance(body, dict) else request.form))
+    for place, names in places:
+        if CLAIMS.intersection(names):
+            forged_identities.labels(place).inc()
+            raise ForgedIdentity()
+
+
+def _expired() -> Response:
+    from wxbackend.problems import render
+    return render(FormExpired())
+
+
+def _headers(response: Response) -> Response:
+    reads_only.set(False)
+    policy = ("default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; media-src 'self'; connect-src 'self'; "
+              "form-action 'self'; base-uri 'none'; frame-ancestors " + (settings.wechat_open_root if settings.is_demo else "'none'"))   # the simulated phone frames the demo's pages
+    response.headers.setdefault("Content-Security-Policy", policy)
+    response.headers.setdefault("X-Content-Type-Options", "nosniff")
+    response.headers.setdefault("Referrer-Policy", "same-origin")
+    response.headers.setdefault("Cache-Control", "no-store")
+    if settings.public_url.startswith("https://"):
+        response.headers.setdefault("Strict-Transport-Security", "max-age=31536000")
+    return response
