@@ -1,0 +1,52 @@
+"""How `web` finds the caller of a request: a bearer token for programs, a cookie for browsers."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from flask import redirect, request, url_for
+from werkzeug.exceptions import HTTPException
+
+from wxbackend import clock, web
+from wxbackend.accounts import service as accounts
+
+VOTER_COOKIE = "wxv"
+STAFF_COOKIE = "wxs"
+
+
+class StaffLoggedOut(accounts.NotLoggedIn):
+    title = "请先登录。"
+    hint = "登录后会回到刚才的页面。"
+
+
+def sent_token(cookie: str) -> str:
+    """The token of this request, empty where there is none."""
+    scheme, _, bearer = request.headers.get("Authorization", "").partition(" ")
+    if scheme:
+        return bearer.strip() if scheme.lower() == "bearer" else ""
+    return request.cookies.get(cookie, "")
+
+
+def optional_voter(at: datetime) -> accounts.Voter | None:
+    """The voter where somebody is logged in; for public pages that show her more."""
+    token = sent_token(VOTER_COOKIE)
+    return accounts.voter_of(token, at) if token else None
+
+
+@web.finder("voter")
+def find_voter() -> accounts.Voter:
+    voter = optional_voter(clock.now())
+    if voter is None:
+        raise accounts.NotLoggedIn()
+    return voter
+
+
+@web.finder("staff")
+def find_staff() -> accounts.StaffSeat:
+    token = sent_token(STAFF_COOKIE)
+    seat = accounts.seat_of(token, clock.now()) if token else None
+    if seat is None and request.path.startswith("/admin") and request.method == "GET":
+        raise HTTPException(response=redirect(url_for("admin.login", next=request.full_path.rstrip("?"))))
+    if seat is None:
+        raise StaffLoggedOut()
+    return seat

@@ -1,0 +1,78 @@
+"""People and how WeChat names them; staff and their sessions."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import CheckConstraint, ForeignKey, String, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from wxbackend.extensions import Id, Instant, db
+
+
+class Person(db.Model):
+    """One human being, whatever doors she came through. `public_id` is random and never shown beside a grade."""
+
+    __tablename__ = "person"
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    public_id: Mapped[str] = mapped_column(String(32), unique=True)
+    unionid: Mapped[str | None] = mapped_column(String(64), unique=True)
+    created_at: Mapped[datetime] = mapped_column(Instant)
+
+
+class Identity(db.Model):
+    """A person as one app of WeChat knows her."""
+
+    __tablename__ = "identity"
+    __table_args__ = (UniqueConstraint("appid", "openid"),)
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    person_id: Mapped[int] = mapped_column(Id, ForeignKey("person.id"), index=True)
+    appid: Mapped[str] = mapped_column(String(32))
+    openid: Mapped[str] = mapped_column(String(64))
+    first_seen_at: Mapped[datetime] = mapped_column(Instant)
+    person: Mapped[Person] = relationship()
+
+
+class VoterToken(db.Model):
+    """A device on which a person is logged in: a random token, kept as its hash, revocable."""
+
+    __tablename__ = "voter_token"
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    token_hash: Mapped[str] = mapped_column(String(64), unique=True)
+    identity_id: Mapped[int] = mapped_column(Id, ForeignKey("identity.id"), index=True)
+    issued_at: Mapped[datetime] = mapped_column(Instant)
+    expires_at: Mapped[datetime] = mapped_column(Instant, index=True)
+    revoked_at: Mapped[datetime | None] = mapped_column(Instant)
+    identity: Mapped[Identity] = relationship()
+
+
+class Staff(db.Model):
+    """Somebody who works at the institution. Roles: manager 活动管理员, reviewer 审核员, auditor 监督员."""
+
+    __tablename__ = "staff"
+    __table_args__ = (CheckConstraint("role IN ('manager', 'reviewer', 'auditor')", name="role"),)
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    username: Mapped[str] = mapped_column(String(40), unique=True)
+    name: Mapped[str] = mapped_column(String(40))
+    role: Mapped[str] = mapped_column(String(16))
+    password_hash: Mapped[str] = mapped_column(String(200))
+    is_active: Mapped[bool] = mapped_column(default=True)
+    created_at: Mapped[datetime] = mapped_column(Instant)
+
+
+class StaffSession(db.Model):
+    """One login of one member of staff, ended by logging out, by time or by an administrator."""
+
+    __tablename__ = "staff_session"
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    token_hash: Mapped[str] = mapped_column(String(64), unique=True)
+    staff_id: Mapped[int] = mapped_column(Id, ForeignKey("staff.id"), index=True)
+    started_at: Mapped[datetime] = mapped_column(Instant)
+    expires_at: Mapped[datetime] = mapped_column(Instant)
+    ended_at: Mapped[datetime | None] = mapped_column(Instant)
+    staff: Mapped[Staff] = relationship()

@@ -1,0 +1,120 @@
+"""The doors: mini program by code, public account by web login, staff by password."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+from dataclasses import asdict
+from typing import Any
+
+from flask import Blueprint as PageBlueprint
+from flask import redirect, request, session, url_for
+from flask_smorest import Blueprint
+from werkzeug import Response
+
+from wxbackend import clock, store, wechat
+from wxbackend.accounts import service as accounts
+from wxbackend.accounts.finders import VOTER_COOKIE
+from wxbackend.accounts.rules import STATE_LIFE, VOTER_TOKEN_LIFE, safe_next
+from wxbackend.accounts.schemas import CodeSchema, PasswordSchema, TokenSchema
+from wxbackend.extensions import db, settings
+from wxbackend.problems import Problem
+from wxbackend.web import access
+
+api_bp = Blueprint("login", __name__, url_prefix="/api/v1", description="登录")
+bp = PageBlueprint("door", __name__)
+
+
+class StateMismatch(Problem):
+    status, type, title = 400, "state-mismatch", "这次登录没接上。"
+    hint = "请退回公众号，从文章或菜单重新进入。"
+
+
+class TooManyTries(Problem):
+    status, type, title = 429, "too-often", "试的次数有点多，歇一会儿再来。"
+
+
+class LoginAway(Problem):
+    status, type, title = 503, "login-away", "现在登录不了，请稍等一下。"
+    hint = "过一分钟再试就好。"
+
+
+@api_bp.route("/login/miniprogram", methods=["POST"])
+@access("public")
+@api_bp.arguments(CodeSchema)
+@api_bp.response(200, TokenSchema)
+def login_miniprogram(form: dict[str, Any]) -> dict[str, Any]:
+    """Exchange a mini program's login code for a bearer token."""
+    user = wechat.login_code(form["code"])
+    at = clock.now()
+    token, ends = accounts.issue_token(accounts.login(user, at), at)
+    db.session.commit()
+    return {"token": token, "expires_at": ends}
+
+
+@api_bp.route("/staff/login", methods=["POST"])
+@access("public")
+@api_bp.arguments(PasswordSchema)
+@api_bp.response(200, TokenSchema)
+def login_staff(form: dict[str, Any]) -> dict[str, Any]:
+    """Exchange a staff password for a bearer token of ten hours."""
+    token, ends = staff_login(form["username"], form["password"])
+    return {"token": token, "expires_at": ends}
+
+
+def staff_login(username: str, password: str) -> tuple[str, Any]:
+    """Check, count the tries, open a session and commit. Raises WrongPassword, TooManyTries, LoginAway."""
+    try:
+        tries = store.take([store.Limit(f"staff-login:{{{hashlib.sha256(username.encode()).hexdigest()[:16]}}}", 10, 600)])
+    except store.StoreAway as e:
+        raise LoginAway(retry_after=60) from e   # without the counter a password could be guessed at leisure
+    if not tries.allowed:
+        raise TooManyTries(retry_after=tries.retry_after_seconds)
+    at = clock.now()
+    token, ends = accounts.open_session(accounts.check_password(username, password, at), at)
+    db.session.commit()
+    return token, ends
+
+
+@bp.get("/login/h5")
+@access("public")
+def login_h5() -> Response:
+    """Off to WeChat, silently; `state` comes back with the code and must fit this browser's cookie."""
+    state = secrets.token_hex(16)
+    session["login"] = {"state": state, "next": safe_next(request.args.get("next")), "at": clock.now().timestamp()}
+    return redirect(wechat.oauth_url(settings.public_url + url_for("door.login_h5_callback"), state))
+
+
+@bp.get("/login/h5/callback")
+@access("public", writes=True)
+def login_h5_callback() -> Response:
+    """Back from WeChat: the code becomes a cookie, the address becomes clean."""
+    at, started = clock.now(), session.get("login") or {}
+    code, state = request.args.get("code", ""), request.args.get("state", "")
+    fits = secrets.compare_digest(state.encode(), str(started.get("state", "")).encode())
+    if not code or not fits or at.timestamp() - started["at"] > STATE_LIFE.total_seconds():
+        raise StateMismatch()
+    identity = accounts.login(_user_of(code), at)
+    token, _ends = accounts.issue_token(identity, at)
+    db.session.commit()
+    return with_voter_cookie(redirect(started["next"]), token)
+
+
+def _user_of(code: str) -> wechat.WxUser:
+    """WeChat's answer for a code, remembered five minutes by the code's hash: phones ask for the callback twice."""
+    name = "oauth:" + hashlib.sha256(code.encode()).hexdigest()
+    try:
+        with store.lock(name + ":lock", 10, 8):
+            known = store.get(name)
+            user = wechat.WxUser(**json.loads(known)) if known else wechat.oauth_code(code)
+            store.put(name, json.dumps(asdict(user)), 300)
+            return user
+    except store.StoreAway:
+        return wechat.oauth_code(code)
+
+
+def with_voter_cookie(response: Response, token: str) -> Response:
+    response.set_cookie(VOTER_COOKIE, token, max_age=int(VOTER_TOKEN_LIFE.total_seconds()), httponly=True, samesite="Lax",
+                        secure=settings.public_url.startswith("https://"))
+    return response
