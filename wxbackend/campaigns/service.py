@@ -1,0 +1,189 @@
+"""Making a campaign from a document, publishing it, finding it."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import secrets
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import select
+
+from wxbackend import audit, jobs, keys
+from wxbackend.campaigns import packing
+from wxbackend.campaigns.binding import campaign_binding, canonical_json, commitment
+from wxbackend.campaigns.models import Box, Campaign, Prize, RulesVersion, Source, Subject
+from wxbackend.campaigns.rules import LABELS, Grade, Window, live_demo_window, ssq_issue
+from wxbackend.campaigns.schemas import CampaignDocument
+from wxbackend.extensions import db, settings
+from wxbackend.problems import Problem
+from wxbackend.web import load
+
+STANDARD_GRADES = [{"grade": g.value, "label": LABELS[g]} for g in Grade]
+SUBJECT_CONTENT = ("summary", "network", "figures", "story_title", "story", "story_close")
+
+
+class NoSuchCampaign(Problem):
+    status, type, title = 404, "no-such-campaign", "没有找到这个活动。"
+    hint = "请从公众号的文章或菜单重新进入。"
+
+
+class AlreadyPublished(Problem):
+    status, type, title = 409, "already-published", "活动已经发布，规则不能再改。"
+    hint = "要改时间或奖品，请发一则补充公告。"
+
+
+class CannotPublish(Problem):
+    status, type, title = 422, "cannot-publish", "还不能发布，有几处要先补上。"
+
+
+def by_slug(slug: str) -> Campaign:
+    """Raises NoSuchCampaign."""
+    campaign = db.session.scalar(select(Campaign).where(Campaign.slug == slug))
+    if campaign is None:
+        raise NoSuchCampaign()
+    return campaign
+
+
+def published(slug: str) -> Campaign:
+    """A campaign citizens may see. Raises NoSuchCampaign for a draft, too."""
+    campaign = by_slug(slug)
+    if not campaign.is_published:
+        raise NoSuchCampaign()
+    return campaign
+
+
+def all_campaigns() -> list[Campaign]:
+    return list(db.session.scalars(select(Campaign).order_by(Campaign.opens_at.desc(), Campaign.id)))
+
+
+def running(at: datetime) -> list[Campaign]:
+    """Published campaigns that still take votes or evidence, the one closing last first."""
+    query = select(Campaign).where(Campaign.published_at.is_not(None), Campaign.opens_at <= at, Campaign.evidence_until > at)
+    return list(db.session.scalars(query.order_by(Campaign.closes_at.desc(), Campaign.id)))
+
+
+def subject_of(campaign: Campaign, key: str | None) -> Subject:
+    """The subject of that key, the first where none is named. Raises NoSuchCampaign."""
+    for subject in campaign.subjects:
+        if key in (None, "", subject.key):
+            return subject
+    raise NoSuchCampaign("没有找到这个评议项目。")
+
+
+def entry_url(campaign: Campaign, source_code: str) -> str:
+    """What a channel's QR holds: campaign and source, nothing about anybody."""
+    return f"{settings.public_url.rstrip('/')}/c/{campaign.slug}?s={source_code}"
+
+
+def load_document(document: Any, actor: str, at: datetime) -> Campaign:
+    """Create a draft from a document, or replace the draft of that slug. Raises Invalid, AlreadyPublished."""
+    data = load(CampaignDocument(), document if isinstance(document, dict) else {})
+    campaign = db.session.scalar(select(Campaign).where(Campaign.slug == data["slug"]))
+    if campaign is None:
+        key = keys.seal("ticket-key", secrets.token_hex(32))
+        campaign = Campaign(slug=data["slug"], ticket_key_sealed=key, created_at=at)
+        db.session.add(campaign)
+    elif campaign.is_published:
+        raise AlreadyPublished()
+    _fill(campaign, data, at)
+    db.session.flush()
+    audit.record(actor, "campaign.drafted", f"campaign:{campaign.slug}", at)
+    return campaign
+
+
+def _fill(campaign: Campaign, data: dict[str, Any], at: datetime) -> None:
+    window = live_demo_window(at, ZoneInfo(data["zone"])) if data["live_demo"] else Window(**data["window"])
+    for name, value in window._asdict().items():
+        setattr(campaign, name, value)
+    for name in ("title", "mode", "zone", "quota", "results", "captcha", "alternates", "publicity_days", "content"):
+        setattr(campaign, name, data[name])
+    campaign.entropy = data["entropy"] or [{"source": "ssq", "issue": ssq_issue(window.freeze_at.date())}]
+    with db.session.no_autoflush:
+        for old in (*campaign.subjects, *campaign.sources, *campaign.prizes, *campaign.boxes):
+            db.session.delete(old)
+        db.session.flush()
+        db.session.expire(campaign, ["subjects", "sources", "prizes", "boxes"]) if campaign.id else None
+    campaign.subjects = [_subject(n, item) for n, item in enumerate(data["subjects"])]
+    campaign.sources = [Source(**item) for item in data["sources"]]
+    campaign.prizes = [Prize(tier=p["tier"], position=n, name=p["name"], count=p["count"], value_fen=p["value_yuan"] * 100)
+                       for n, p in enumerate(data["prizes"])]
+    campaign.boxes = _pack(data)
+
+
+def _subject(position: int, item: dict[str, Any]) -> Subject:
+    return Subject(position=position, key=item["key"], category=item["category"], title=item["title"],
+                   grades=item["grades"] or STANDARD_GRADES, content={name: item[name] for name in SUBJECT_CONTENT})
+
+
+def _pack(data: dict[str, Any]) -> list[Box]:
+    """One sealed box a prize, packed by a salt nobody has seen. Raises CannotPublish when the stock does not fit."""
+    if not data["boxes"]:
+        return []
+    count = sum(p["count"] for p in data["prizes"])
+    try:
+        packed = packing.pack_boxes(data["boxes"]["stock"], count, data["boxes"]["per_box"], secrets.token_hex(16))
+    except packing.CannotPack as e:
+        raise CannotPublish(str(e)) from e
+    return [Box(number=f"{n:02d}", items_sealed=keys.seal("box", json.dumps(items, ensure_ascii=False)))
+            for n, items in enumerate(packed, 1)]
+
+
+def packing_list(campaign: Campaign, salt: str) -> dict[str, Any]:
+    """What is in the boxes, to be opened after the draw: {"salt": …, "boxes": [{"box": "01", "items": […]}]}."""
+    return packing.packing_list([json.loads(keys.unseal("box", box.items_sealed)) for box in campaign.boxes], salt)
+
+
+def publish(campaign: Campaign, actor: str, at: datetime) -> RulesVersion:
+    """Fix the rules and their hash, make each source's QR, and have the freeze done at its instant. Once only: raises AlreadyPublished."""
+    if campaign.is_published:
+        raise AlreadyPublished()
+    salt = secrets.token_hex(16) if campaign.boxes else ""
+    rules = rules_of(campaign, packing.boxes_sha256(packing_list(campaign, salt)) if salt else "")
+    canonical = canonical_json(rules).decode()
+    version = RulesVersion(campaign=campaign, version=1, canonical=canonical, sha256=rules["campaign"].partition("@")[2],
+                           box_salt_sealed=keys.seal("box-salt", salt) if salt else "", published_at=at)
+    campaign.published_at = at
+    for source in campaign.sources:
+        source.qr_png = base64.b64encode(qr_png(entry_url(campaign, source.code))).decode()
+    db.session.add(version)
+    db.session.flush()
+    jobs.enqueue("draws.freeze", {"campaign": campaign.slug}, at, run_at=campaign.freeze_at, dedupe=f"freeze:{campaign.slug}")
+    audit.record(actor, "campaign.published", f"campaign:{campaign.slug}", at, facts={"rules_sha256": version.sha256})
+    return version
+
+
+def rules_of(campaign: Campaign, boxes_sha256: str) -> dict[str, Any]:
+    """The rules as published, bound to their own hash under `campaign`."""
+    def say(instant: datetime) -> str:
+        return instant.astimezone(ZoneInfo(campaign.zone)).isoformat()
+
+    rules: dict[str, Any] = {
+        "protocol": "wxdraw/1", "title": campaign.title, "mode": campaign.mode, "zone": campaign.zone, "quota": campaign.quota,
+        "opens_at": say(campaign.opens_at), "closes_at": say(campaign.closes_at),
+        "evidence_until": say(campaign.evidence_until), "freeze_at": say(campaign.freeze_at),
+        "subjects": [{"key": s.key, "category": s.category, "title": s.title, "grades": [g["grade"] for g in s.grades]}
+                     for s in campaign.subjects],
+        "ticket_rule": "每人每天有一份通过的投票凭证，记一个签号；签号越多机会越大，一人最多中一次",
+        "tiers": [{"id": p.tier, "name": p.name, "count": p.count, "value_fen": p.value_fen} for p in campaign.prizes],
+        "alternates": campaign.alternates, "entropy": campaign.entropy, "commitment": commitment(), "boxes_sha256": boxes_sha256,
+        "publicity_days": campaign.publicity_days, "claim": campaign.content.get("claim", ""),
+        "organiser": campaign.content.get("organiser", ""), "contact": campaign.content.get("contact", {}),
+    }
+    rules["campaign"] = campaign_binding(campaign.slug, rules)
+    return rules
+
+
+def qr_png(text: str) -> bytes:
+    """A QR for print and article: at least 430 px wide, quiet zone included."""
+    import qrcode
+    from qrcode.constants import ERROR_CORRECT_M
+
+    code = qrcode.QRCode(error_correction=ERROR_CORRECT_M, box_size=12, border=4)
+    code.add_data(text)
+    out = io.BytesIO()
+    code.make_image().save(out, format="PNG")
+    return out.getvalue()
