@@ -1,0 +1,216 @@
+"""What all tests share: an app on a fresh database, the three engines, real Redis, Chromium, and a closed network."""
+
+from __future__ import annotations
+
+import atexit
+import base64
+import itertools
+import os
+import shutil
+import socket
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask_migrate import upgrade
+from sqlalchemy import create_engine, text
+from sqlalchemy.pool import NullPool
+
+from config.settings import Settings
+from wxbackend import create_app
+from wxbackend.extensions import db
+
+KEY = base64.b64encode(bytes(range(32))).decode()
+SECRETS = {"secret_key": "test", "data_key": KEY, "account_secret": "account-secret", "account_token": "accounttoken",
+           "account_aes_key": KEY[:43], "miniprogram_secret": "mini-secret", "miniprogram_token": "minitoken", "miniprogram_aes_key": KEY[:43]}
+LOOPBACK = {"127.0.0.1", "localhost", "::1", "0.0.0.0", "", None}
+REQUIRED = bool(os.environ.get("REQUIRE_SERVICES"))
+ARTEFACTS = Path(os.environ.get("TEST_ARTEFACTS", Path(__file__).parent.parent / "test-artifacts"))
+CHROMIUM_FLAGS = ["--no-sandbox", "--disable-quic", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
+_names = itertools.count()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def closed_network() -> Iterator[None]:
+    """No name but loopback is looked up: a stray call to WeChat fails here rather than arrive there."""
+    really = socket.getaddrinfo
+
+    def guarded(host: Any, *args: Any, **kwargs: Any) -> Any:
+        name = host.decode() if isinstance(host, bytes) else host
+        if name not in LOOPBACK:
+            raise OSError(f"tests stay on loopback: {name}")
+        return really(host, *args, **kwargs)
+
+    socket.getaddrinfo = guarded
+    yield
+    socket.getaddrinfo = really
+
+
+def missing(what: str) -> None:
+    """Skip with a line, or fail where services are required."""
+    if REQUIRED:
+        pytest.fail(f"{what} is required (REQUIRE_SERVICES=1) but not there")
+    pytest.skip(f"{what} is not there")
+
+
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty SQLite file after all migrations, copied for each test."""
+    folder = tmp_path_factory.mktemp("migrated")
+    app = create_app(settings_for(folder))
+    with app.app_context():
+        upgrade()
+        db.session.remove()
+        db.engine.dispose()
+    return folder / "wxbackend.db"
+
+
+def settings_for(folder: Path, **changes: Any) -> Settings:
+    return Settings(**(SECRETS | {"environment": "test", "instance_dir": str(folder), "log_level": "error"} | changes))
+
+
+@pytest.fixture
+def make_app(migrated: Path, tmp_path: Path) -> Iterator[Callable[..., Flask]]:
+    """Apps on databases of their own: ``make_app(public_url="https://vote.example")``."""
+    made: list[Flask] = []
+
+    def make(**changes: Any) -> Flask:
+        folder = tmp_path / f"instance{len(made)}"
+        folder.mkdir()
+        if not changes.get("database_url"):
+            shutil.copy(migrated, folder / "wxbackend.db")
+        app = create_app(settings_for(folder, **changes))
+        app.config["STORE_NAMESPACE"] = f"t{os.getpid()}-{next(_names)}"
+        made.append(app)
+        return app
+
+    yield make
+    for app in made:
+        with app.app_context():
+            db.session.remove()
+            db.engine.dispose()
+
+
+@pytest.fixture
+def app(make_app: Callable[..., Flask]) -> Iterator[Flask]:
+    """One app with its context pushed."""
+    app = make_app()
+    with app.app_context():
+        yield app
+        db.session.remove()
+
+
+@pytest.fixture
+def client(app: Flask):
+    return app.test_client()
+
+
+@pytest.fixture
+def at(app: Flask) -> Callable[[datetime], datetime]:
+    """Set the app's clock: ``at(campaign.closes_at)``."""
+    def set_to(instant: datetime) -> datetime:
+        app.extensions["clock"].fixed = instant
+        return instant
+
+    return set_to
+
+
+ADMIN_URLS = {"postgresql": "postgresql+psycopg://postgres@127.0.0.1:5432/postgres", "mariadb": "mysql+pymysql://root@127.0.0.1:3306/mysql"}
+_databases: dict[str, str] = {}
+
+
+@pytest.fixture(params=["sqlite", "postgresql", "mariadb"])
+def engine_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """An emptied, migrated database of each engine; "" is SQLite's own file."""
+    return "" if request.param == "sqlite" else emptied_database(request.param, tmp_path_factory)
+
+
+@pytest.fixture(params=["postgresql", "mariadb"])
+def server_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The two engines that serve several processes."""
+    return emptied_database(request.param, tmp_path_factory)
+
+
+def emptied_database(engine: str, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """This run's own database: migrated once, its tables truncated for each test (truncating fires no row triggers)."""
+    if engine not in _databases:
+        _databases[engine] = create_database(engine)
+        app = create_app(settings_for(tmp_path_factory.mktemp(engine), database_url=_databases[engine]))
+        with app.app_context():
+            upgrade()
+            db.session.remove()
+            db.engine.dispose()
+    else:
+        truncate(_databases[engine])
+    return _databases[engine]
+
+
+def create_database(engine: str) -> str:
+    """An empty database of a name of its own, dropped when the run ends. Skips where the engine is not there."""
+    name = f"wx_test_{os.getpid()}_{next(_names)}"
+    admin = create_engine(ADMIN_URLS[engine], isolation_level="AUTOCOMMIT", poolclass=NullPool)
+    try:
+        with admin.connect() as connection:
+            connection.execute(text(f"CREATE DATABASE {name}"))
+    except Exception as e:
+        missing(f"{engine} ({type(e).__name__})")
+    atexit.register(_drop, admin, engine, name)
+    return ADMIN_URLS[engine].rpartition("/")[0] + "/" + name
+
+
+def _drop(admin: Any, engine: str, name: str) -> None:
+    with admin.connect() as connection:
+        connection.execute(text(f"DROP DATABASE IF EXISTS {name}" + (" WITH (FORCE)" if engine == "postgresql" else "")))
+
+
+def truncate(url: str) -> None:
+    tables = [t.name for t in db.metadata.sorted_tables if t.name != "audit_head"]
+    engine = create_engine(url, isolation_level="AUTOCOMMIT", poolclass=NullPool)
+    with engine.connect() as connection:
+        if engine.dialect.name == "postgresql":
+            connection.execute(text("TRUNCATE " + ", ".join(f'"{t}"' for t in tables) + " RESTART IDENTITY CASCADE"))
+        else:
+            connection.execute(text("SET FOREIGN_KEY_CHECKS = 0"))
+            for table in tables:
+                if connection.execute(text(f"SELECT 1 FROM `{table}` LIMIT 1")).first():
+                    connection.execute(text(f"TRUNCATE `{table}`"))
+        connection.execute(text(f"UPDATE audit_head SET hash = '{'0' * 64}'"))
+
+
+@pytest.fixture
+def any_app(make_app: Callable[..., Flask], engine_url: str) -> Iterator[Flask]:
+    """The app on each of the three engines."""
+    app = make_app(database_url=engine_url)
+    with app.app_context():
+        yield app
+        db.session.remove()
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Any]:
+    """Debian's Chromium through playwright."""
+    path = shutil.which("chromium")
+    try:
+        from playwright.sync_api import sync_playwright
+    except ModuleNotFoundError:
+        missing("playwright")
+    if path is None:
+        missing("chromium")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=CHROMIUM_FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def redis_url() -> Iterator[str]:
+    """The Redis server of this machine; keys are kept apart by STORE_NAMESPACE."""
+    url = "redis://127.0.0.1:6379/0"
+    try:
+        socket.create_connection(("127.0.0.1", 6379), 1).close()
+    except OSError:
+        missing("redis")
+    yield url
