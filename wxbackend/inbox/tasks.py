@@ -1,0 +1,70 @@
+"""What the inbox does after its five seconds: fetch the picture, read it, tell the sender; drop what was never agreed to."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from wxbackend import jobs, wechat
+from wxbackend.campaigns import service as campaigns
+from wxbackend.campaigns.models import Campaign
+from wxbackend.extensions import db
+from wxbackend.inbox import words
+from wxbackend.notices import service as notices
+from wxbackend.submissions import images
+from wxbackend.submissions import service as submissions
+from wxbackend.submissions.models import ChatEntry, Submission
+from wxbackend.tickets import service as tickets
+
+
+@jobs.handler("inbox.fetch", tries=80)   # about three days, as long as WeChat keeps the picture
+def fetch(payload: dict[str, Any], at: datetime) -> None:
+    """Fetch one picture, at once: WeChat deletes it after three days. No transaction is open while WeChat is asked."""
+    submission = db.session.get(Submission, payload["submission"])
+    if submission is None or submission.state != "arriving" or not submission.media_id:
+        return
+    media_id, submission_id = submission.media_id, submission.id
+    db.session.commit()
+    try:
+        raw = wechat.download_media(media_id)
+    except (wechat.MediaLost, wechat.MediaTooLarge) as problem:
+        _drop(db.session.get_one(Submission, submission_id), problem.as_reply(), at)
+        return
+    submission = db.session.get_one(Submission, submission_id)
+    try:
+        with db.session.begin_nested():
+            submissions.judge(submission, raw, at)
+    except (images.ImageUnreadable, tickets.AlreadyFrozen) as problem:
+        _drop(submission, problem.as_reply(), at)
+        return
+    text = _said_of(submission, at)
+    if text:
+        notices.tell(submission.person_id, "evidence", text, at)
+
+
+@jobs.handler("inbox.drop-held")
+def drop_held(payload: dict[str, Any], at: datetime) -> None:
+    """Forget a name and phone that were sent before the notice and never agreed to."""
+    chat = db.session.get(ChatEntry, payload["chat"])
+    if chat is not None and chat.held_until is not None and chat.held_until <= at:
+        chat.held_sealed, chat.held_until = "", None
+
+
+def _drop(submission: Submission, text: str, at: datetime) -> None:
+    submission.state = "dropped"
+    notices.tell(submission.person_id, "evidence", text, at)
+
+
+def _said_of(submission: Submission, at: datetime) -> str:
+    campaign = campaigns.by_slug(submission.campaign.slug)
+    if submission.state == "approved" and submission.day:
+        return words.counted(_days(campaign, submission.person_id), submission.day, campaign.is_open(at))
+    if submission.state == "pending" and submission.reading == "external" and submission.day:
+        return words.external_pending(submission.day)
+    if submission.state == "pending":
+        return words.waiting_for_staff(submission.reading == "foreign-receipt")
+    return ""   # waiting: she was asked for name and phone already
+
+
+def _days(campaign: Campaign, person_id: int) -> list:
+    return [t.day for t in tickets.of(campaign, person_id)]

@@ -1,0 +1,82 @@
+"""What 小文文 says in the chat. 您, short: first what happened, then what to do."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from wxbackend.campaigns.models import Campaign
+from wxbackend.clock import say_day
+
+AGREE = {"同意", "同意。", "我同意", "ok", "OK"}
+LEAVE = {"退出", "退出抽奖", "撤回"}
+VOTE = {"投票", "去投票", "评议", "我要投票"}
+MINE = {"我的", "我的签号", "签号"}
+CHILD = {"未满14", "未满14岁", "未满14周岁"}
+
+
+def notice(campaign: Campaign) -> str:
+    """Said before name and phone are kept: what, why, until when, how to take it back."""
+    return (f"参加“{campaign.title}”抽奖，要记下您的姓名和手机号：只用来核对凭证、通知领奖；没中奖的，活动结束后30天内删除，"
+            "中奖的按规定存2年。反悔了，回复“退出”就删。未满14周岁请回复“未满14”。")
+
+
+def ask_both() -> str:
+    return "请再发一条：姓名 手机号（像“张三 13800000000”这样），发来就是同意。"
+
+
+def greeting(campaign: Campaign | None, link: str) -> str:
+    account = campaign.content["account"] if campaign else {"mascot": "小文文"}
+    if campaign is None:
+        return f"您好，我是{account['mascot']}。这会儿没有正在办的活动，有了会在文章里告诉大家。"
+    return f'您好，我是{account["mascot"]}。{campaign.title}正在进行，每人每天评一次，<a href="{link}">点这里去投票</a>。'
+
+
+def vote_link(campaign: Campaign, link: str) -> str:
+    closes = campaign.say(campaign.closes_at)
+    if not campaign.is_hosted:
+        return (f"{campaign.title}的票投在{campaign.content.get('external_name') or '主办方的页面'}。"
+                f'投完把成功页的截图发到这里，连同姓名和手机号。<a href="{link}">看活动说明</a>')
+    return f'来啦！<a href="{link}">点这里去投票</a>，{closes}截止，每人每天评一次。'
+
+
+def picture_in(has_entry: bool, campaign: Campaign) -> str:
+    if has_entry:
+        return "截图收到啦，我看一看，马上告诉您。"
+    return "截图收到啦！" + notice(campaign) + ask_both()
+
+
+def counted(days: list[date], newest: date, more_to_come: bool) -> str:
+    tail = "明天投完再发来，又多一个。" if more_to_come else "等抽奖就好，祝您好运！"
+    return f"收好啦！{say_day(newest)}这天算上了，您现在有{len(days)}天、{len(days)}个签号。{tail}"
+
+
+def entered(days: list[date], arriving: int, more_to_come: bool) -> str:
+    if days:
+        return counted(days, days[-1], more_to_come)
+    if arriving:
+        return "姓名和手机号记好啦。截图我正在看，马上告诉您。"
+    return "姓名和手机号记好啦。再发一张投票成功页的截图，这一天就算上了。"
+
+
+def waiting_for_staff(foreign: bool) -> str:
+    if foreign:
+        return "这张截图不是您本人的投票凭证，请发自己的那一张。如果弄错了，工作人员也会再看一眼。"
+    return "这张图没认出来，已请工作人员看一看；把图下面的8个字符发给我也行。"
+
+
+def external_pending(day: date) -> str:
+    return f"{say_day(day)}的截图收好了，工作人员看过就给您记签号，看完会告诉您。"
+
+
+HOLD = "这条我先替您存着（48小时），还没记下。{notice}同意的话，回复“同意”。"
+NOTHING_HELD = "好的。请再发一条：姓名 手机号，像“张三 13800000000”这样。"
+AMBIGUOUS = "里面不止一个名字或号码，我不敢猜。请只发您本人的：姓名 手机号。"
+ONLY_NAME = "还差手机号。请把姓名和手机号写在一条里发来。"
+ONLY_PHONE = "还差姓名。请把姓名和手机号写在一条里发来。"
+LEFT = "已经退出抽奖，姓名和手机号都删掉了，截图也删了。您投过的票照样算数。"
+NOT_IN = "您还没有参加抽奖，没有要删的资料。"
+CHILD_PATH = "未满14周岁，请家长陪着到活动页填：点“一键参加抽奖”，选“未满14周岁”，由家长填姓名、手机号并勾选同意。"
+MEDIA_LOST = "这张截图在微信那边取不到了，请您再发一次。"
+HELP = '想投票，回复“投票”；想抽奖，把投票成功页的截图发给我，再发姓名和手机号；看签号，回复“签号”。'
+NO_CAMPAIGN = "这会儿没有正在收截图的活动。以前的结果和公示都在公众号的文章里。"
+CODE_UNKNOWN = "没有找到这8个字符，请对着图再看一眼。"

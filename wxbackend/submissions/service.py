@@ -1,0 +1,264 @@
+"""Evidence: taken in, read, decided, turned into tickets."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import date, datetime
+from pathlib import Path
+
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
+
+from wxbackend import audit
+from wxbackend.accounts.models import Staff
+from wxbackend.accounts.service import Voter
+from wxbackend.ballots import receipts
+from wxbackend.ballots.receipts import Receipt
+from wxbackend.campaigns.models import Campaign
+from wxbackend.extensions import db
+from wxbackend.problems import Problem
+from wxbackend.submissions import images
+from wxbackend.submissions.entrants import (
+    PURPOSES, Entrant, EntryClosed, EntryForm, EntryInvalid, Named, NotEntered, correct, enter, entrant, entrants, erase, named, phone_hash,
+)
+from wxbackend.submissions.models import Submission
+from wxbackend.tickets import service as tickets
+
+__all__ = ["PURPOSES", "REASONS", "Entrant", "EntryClosed", "EntryForm", "EntryInvalid", "Named", "NotEntered", "approve", "correct", "enter",
+           "entrant", "entrants", "judge", "named", "of", "open_from_chat", "phone_hash", "promote", "queue", "receive_upload", "reject",
+           "settle", "tap", "withdraw"]
+
+ACTIVITY = "vote"
+REASONS = {
+    "not-yours": "截图里的凭证不是您本人的",
+    "not-ours": "不是这次活动的投票成功页",
+    "day-used": "这一天已经有签号了",
+    "too-late": "过了收截图的时间",
+    "edited": "看得出改动过",
+}
+
+
+class NoBallotThatDay(Problem):
+    status, type, title = 409, "no-ballot", "这一天还没有您的投票。"
+    hint = "先投票，再来参加抽奖。"
+
+
+class AlreadyDecided(Problem):
+    status, type, title = 409, "already-decided", "这一张已经有人办好了。"
+    hint = "请看下一张。"
+
+
+class DayUnknown(Problem):
+    status, type, title = 422, "day-unknown", "还不知道这张截图算哪一天。"
+    hint = "请填上面的短码，或选一个投票日。"
+
+
+class NoSuchSubmission(Problem):
+    status, type, title = 404, "no-such-submission", "没有找到这张截图。"
+
+
+def of(campaign: Campaign, person_id: int) -> list[Submission]:
+    """A person's submissions, newest first."""
+    query = select(Submission).where(Submission.campaign_id == campaign.id, Submission.person_id == person_id)
+    return list(db.session.scalars(query.order_by(Submission.id.desc())))
+
+
+def queue(campaign: Campaign, state: str = "pending") -> list[Submission]:
+    """What waits in one state, oldest first."""
+    query = select(Submission).where(Submission.campaign_id == campaign.id, Submission.state == state)
+    return list(db.session.scalars(query.order_by(Submission.arrived_at, Submission.id)))
+
+
+def by_id(submission_id: int) -> Submission:
+    found = db.session.get(Submission, submission_id)
+    if found is None:
+        raise NoSuchSubmission()
+    return found
+
+
+def image_path(submission: Submission) -> Path:
+    """The stored picture. Raises NoSuchSubmission where there is none."""
+    path = images.folder() / (submission.image_name or "-")
+    if not submission.image_name or not path.is_file():
+        raise NoSuchSubmission("这一份没有图片。")
+    return path
+
+
+def tap(campaign: Campaign, person_id: int, day: date | None, at: datetime) -> Submission:
+    """One tap for one day's own ballot: approved at once. `day` None is today. Raises NotEntered, NoBallotThatDay, EntryClosed."""
+    if entrant(campaign, person_id) is None:
+        raise NotEntered()
+    _check_time(campaign, at)
+    receipt = receipts.receipt_on(campaign, person_id, day or campaign.day(at))
+    if receipt is None:
+        raise NoBallotThatDay()
+    submission = _new(campaign, person_id, "tap", at, at, f"tap:{receipt.receipt_id}")
+    if submission.state == "arriving":
+        _approve_receipt(submission, receipt, "tap", at)
+    return submission
+
+
+def receive_upload(campaign: Campaign, voter: Voter, raw: bytes, form: EntryForm, at: datetime) -> Submission:
+    """A screenshot sent through the page or the API with name and phone. Raises ImageUnreadable, EntryInvalid, EntryClosed."""
+    _check_time(campaign, at)
+    enter(campaign, voter.person_id, form, at)
+    key = hashlib.sha256(raw).hexdigest()
+    submission = _new(campaign, voter.person_id, "upload", at, at, f"upload:{campaign.id}:{voter.person_id}:{key[:40]}")
+    return judge(submission, raw, at) if submission.state == "arriving" else submission
+
+
+def open_from_chat(campaign: Campaign, person_id: int, media_id: str, source_key: str, evidence_at: datetime, at: datetime) -> Submission:
+    """A picture announced by the account's callback; a job fetches it. Raises EntryClosed."""
+    _check_time(campaign, evidence_at)
+    submission = _new(campaign, person_id, "chat", evidence_at, at, source_key)
+    submission.media_id = media_id
+    db.session.flush()
+    return submission
+
+
+def judge(submission: Submission, raw: bytes, at: datetime) -> Submission:
+    """Read the picture and decide what can be decided. Raises ImageUnreadable."""
+    campaign, picture = submission.campaign, images.open_picture(raw)
+    submission.image_sha256 = picture.sha256
+    submission.image_name = images.keep(picture.pixels)
+    if not campaign.is_hosted:
+        return _to_staff(submission, "external", day=campaign.day(submission.evidence_at))
+    own, foreign = _receipts_in(picture, submission)
+    if own is not None:
+        return _approve_receipt(submission, own, "own-receipt", at)
+    return _to_staff(submission, "foreign-receipt" if foreign else "no-receipt", day=None)
+
+
+def _receipts_in(picture: images.Picture, submission: Submission) -> tuple[Receipt | None, bool]:
+    """The sender's own receipt in the picture, and whether somebody else's was seen. Two in one picture: the sender's counts."""
+    foreign = False
+    for text in images.read_codes(picture.pixels):
+        try:
+            receipt = receipts.read_token(text.rpartition("/")[2])
+        except receipts.ReceiptUnknown:
+            continue
+        if receipt.campaign.id != submission.campaign_id:
+            continue
+        if receipt.person_id == submission.person_id:
+            return receipt, foreign
+        foreign = True
+    return None, foreign
+
+
+def promote(campaign: Campaign, person_id: int, at: datetime) -> list[Submission]:
+    """Give tickets for what only waited for name and phone."""
+    waiting = [s for s in of(campaign, person_id) if s.state == "waiting"]
+    for submission in waiting:
+        _grant(submission, at)
+    return waiting
+
+
+def approve(submission: Submission, staff: Staff, day: date | None, at: datetime) -> Submission:
+    """A person looked and says yes. Raises AlreadyDecided, DayUnknown, NoBallotThatDay, AlreadyFrozen."""
+    campaign = submission.campaign
+    _claim(submission)
+    chosen = day or submission.day
+    if chosen is None:
+        raise DayUnknown()
+    if not campaign.day(campaign.opens_at) <= chosen <= campaign.day(campaign.closes_at):
+        raise DayUnknown("这一天不在投票的日子里。")
+    if campaign.is_hosted:   # the ballot box knows better than any picture whether she voted that day
+        receipt = receipts.receipt_on(campaign, submission.person_id, chosen)
+        if receipt is None:
+            raise NoBallotThatDay("这位市民这一天没有投票记录，不能通过。", hint="请选有投票记录的那一天。")
+        submission.receipt_id = receipt.receipt_id
+    submission.day, submission.decided_by, submission.decided_at = chosen, staff.id, at
+    _grant(submission, at)
+    audit.record(f"staff:{staff.username}", "submission.approved", f"submission:{submission.id}", at, facts={"day": chosen.isoformat()})
+    return submission
+
+
+def reject(submission: Submission, staff: Staff, reason: str, note: str, at: datetime) -> Submission:
+    """A person looked and says no, with a reason from REASONS the sender is told. Raises AlreadyDecided."""
+    if reason not in REASONS:
+        raise Problem("请选一个不通过的原因。")
+    _claim(submission)
+    submission.state, submission.reason, submission.note = "rejected", reason, note[:200] or None
+    submission.decided_by, submission.decided_at = staff.id, at
+    db.session.flush()
+    audit.record(f"staff:{staff.username}", "submission.rejected", f"submission:{submission.id}", at, why=REASONS[reason])
+    return submission
+
+
+def withdraw(campaign: Campaign, person_id: int, at: datetime) -> None:
+    """Leave the draw: tickets revoked, name and phone emptied, screenshots dropped. Raises NotEntered, AlreadyFrozen."""
+    found = entrant(campaign, person_id)
+    if found is None:
+        raise NotEntered()
+    for ticket in tickets.of(campaign, person_id):
+        tickets.revoke(ticket, "本人退出", at)
+    for submission in of(campaign, person_id):
+        if submission.image_name:
+            (images.folder() / submission.image_name).unlink(missing_ok=True)
+        submission.state, submission.image_name, submission.source_key = "dropped", None, None
+    erase(found, at)
+
+
+def settle(campaign: Campaign, at: datetime) -> int:
+    """Just before the freeze: whoever voted, sent a picture in time and was not answered is given her ticket, for the delay was ours.
+
+    Hosted votes only: the ballot stands behind the ticket. Returns how many were settled.
+    """
+    settled = 0
+    for submission in queue(campaign) if campaign.is_hosted else []:
+        receipt = receipts.receipt_on(campaign, submission.person_id, campaign.day(submission.evidence_at))
+        if receipt and submission.reading != "foreign-receipt" and entrant(campaign, submission.person_id):
+            submission.day, submission.receipt_id, submission.note = receipt.day, receipt.receipt_id, "封存前未审，按投票记录计入"
+            _grant(submission, at)
+            settled += 1
+    return settled
+
+
+def _check_time(campaign: Campaign, at: datetime) -> None:
+    if not campaign.is_published or at < campaign.opens_at:
+        raise EntryClosed("活动还没开始。", hint=f"{campaign.say(campaign.opens_at)}再来，我等您。")
+    if at >= campaign.evidence_until:
+        raise EntryClosed()
+
+
+def _new(campaign: Campaign, person_id: int, channel: str, evidence_at: datetime, at: datetime, source_key: str) -> Submission:
+    """A fresh row, or the one this very message made before."""
+    try:
+        with db.session.begin_nested():
+            row = Submission(campaign=campaign, person_id=person_id, channel=channel, state="arriving",
+                             evidence_at=evidence_at, arrived_at=at, source_key=source_key)
+            db.session.add(row)
+        return row
+    except IntegrityError:
+        return db.session.scalars(select(Submission).where(Submission.source_key == source_key)).one()
+
+
+def _approve_receipt(submission: Submission, receipt: Receipt, reading: str, at: datetime) -> Submission:
+    submission.reading, submission.receipt_id, submission.day = reading, receipt.receipt_id, receipt.day
+    submission.decided_at = at
+    return _grant(submission, at)
+
+
+def _grant(submission: Submission, at: datetime) -> Submission:
+    """The ticket, if name and phone are there; else the evidence waits for them."""
+    assert submission.day is not None
+    if entrant(submission.campaign, submission.person_id) is None:
+        submission.state = "waiting"
+    else:
+        submission.state = "approved"
+        submission.ticket_row_id = tickets.grant(submission.campaign, submission.person_id, submission.day, ACTIVITY, at).id
+    db.session.flush()
+    return submission
+
+
+def _to_staff(submission: Submission, reading: str, day: date | None) -> Submission:
+    submission.state, submission.reading, submission.day = "pending", reading, day
+    db.session.flush()
+    return submission
+
+
+def _claim(submission: Submission) -> None:
+    """Hold the row, so that two reviewers at once decide once. Raises AlreadyDecided."""
+    db.session.refresh(submission, with_for_update=True)
+    if submission.state != "pending":
+        raise AlreadyDecided()
