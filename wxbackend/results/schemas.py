@@ -1,0 +1,32 @@
+"""Figures as anybody may read them."""
+
+from __future__ import annotations
+
+from marshmallow import Schema, fields
+
+
+class SubjectResult(Schema):
+    subject = fields.String(attribute="key")
+    title = fields.String()
+    category = fields.String()
+    counts = fields.Function(lambda f: {g.value: n for g, n in f.counts.items()},
+                             metadata={"type": "object", "description": '{"优": 3, "良": 0, "中": 0, "差": 1}'})
+    total = fields.Integer()
+    excellent_share = fields.Float(allow_none=True, metadata={"description": "优 ÷ total; null under ten ballots"})
+    satisfied_share = fields.Float(allow_none=True, metadata={"description": "(优 + 良) ÷ total; null under ten ballots"})
+
+
+class ResultsSchema(Schema):
+    """A campaign's count."""
+
+    people = fields.Integer()
+    ballots = fields.Integer()
+    subjects = fields.List(fields.Nested(SubjectResult))
+
+
+class WinnerSchema(Schema):
+    rank = fields.Integer()
+    tier = fields.String()
+    prize = fields.String()
+    ticket = fields.String()
+    shown = fields.String()
