@@ -1,0 +1,183 @@
+"""The staff's pages as an API: the same verbs, the same refusals."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from flask import Response, g, request
+from flask_smorest import Blueprint
+from marshmallow import Schema, fields, validate
+
+from wxbackend import clock
+from wxbackend.admin import review
+from wxbackend.admin import service as figures
+from wxbackend.admin.campaigns import qr_download
+from wxbackend.admin.draw import winners_download
+from wxbackend.admin.rules import MANAGE, REVIEW, WINNERS, needs
+from wxbackend.admin.site import actor
+from wxbackend.ballots import service as ballots
+from wxbackend.campaigns import service as campaigns
+from wxbackend.campaigns.models import Campaign
+from wxbackend.extensions import db
+from wxbackend.submissions import service as submissions
+from wxbackend.submissions.models import STATES, Submission
+from wxbackend.web import access
+
+api_bp = Blueprint("staff", __name__, url_prefix="/api/v1/staff", description="工作人员")
+
+
+class StandingOut(Schema):
+    """A campaign as the staff see it."""
+
+    slug = fields.String()
+    title = fields.String()
+    mode = fields.String()
+    state = fields.String(metadata={"description": "draft, coming, open, evidence, review, due, frozen"})
+    opens_at = fields.AwareDateTime()
+    closes_at = fields.AwareDateTime()
+    evidence_until = fields.AwareDateTime()
+    freeze_at = fields.AwareDateTime()
+    published_at = fields.AwareDateTime(allow_none=True)
+    rules_sha256 = fields.String(allow_none=True)
+    people = fields.Integer()
+    ballots = fields.Integer()
+    tickets = fields.Integer()
+    pending = fields.Integer()
+
+
+class StateQuery(Schema):
+    state = fields.String(load_default="pending", validate=validate.OneOf(STATES, error="可以填：" + "、".join(STATES) + "。"))
+
+
+class SubmissionOut(Schema):
+    """Evidence without a grade, a full phone or an openid."""
+
+    id = fields.Integer()
+    channel = fields.String()
+    state = fields.String()
+    reading = fields.String()
+    day = fields.Date(allow_none=True)
+    evidence_at = fields.AwareDateTime()
+    has_image = fields.Boolean()
+    name = fields.String(allow_none=True, metadata={"description": "masked: 张*"})
+    phone = fields.String(allow_none=True, metadata={"description": "masked: 138****0000"})
+    reason = fields.String(allow_none=True)
+
+
+class DifferenceOut(Schema):
+    """A counter that disagrees with the ballots by `off_by`; the grade is told after the vote has closed only."""
+
+    subject = fields.String()
+    day = fields.Date()
+    grade = fields.String(allow_none=True)
+    off_by = fields.Integer()
+
+
+class RecountOut(Schema):
+    equal = fields.Boolean()
+    differences = fields.List(fields.Nested(DifferenceOut))
+
+
+@api_bp.route("/campaigns", methods=["GET"])
+@access("staff")
+@api_bp.response(200, StandingOut(many=True))
+def list_campaigns() -> list[dict[str, Any]]:
+    at = clock.now()
+    return [_standing(campaign, at) for campaign in campaigns.all_campaigns()]
+
+
+@api_bp.route("/campaigns", methods=["POST"])
+@access("staff", max_bytes=1_000_000)
+@needs(*MANAGE)
+@api_bp.doc(requestBody={"content": {"application/json": {"schema": {"type": "object"}}}})
+@api_bp.response(201, StandingOut)
+def create_campaign() -> dict[str, Any]:
+    """Create a draft, or replace the draft of that slug."""
+    at = clock.now()
+    campaign = campaigns.load_document(request.get_json(), actor(), at)
+    db.session.commit()
+    return _standing(campaign, at)
+
+
+@api_bp.route("/campaigns/<slug>/publish", methods=["POST"])
+@access("staff")
+@needs(*MANAGE)
+@api_bp.response(200, StandingOut)
+def publish(slug: str) -> dict[str, Any]:
+    """Fix the rules; once only."""
+    campaign, at = campaigns.by_slug(slug), clock.now()
+    campaigns.publish(campaign, actor(), at)
+    db.session.commit()
+    return _standing(campaign, at)
+
+
+@api_bp.route("/campaigns/<slug>/submissions", methods=["GET"])
+@access("staff")
+@api_bp.arguments(StateQuery, location="query")
+@api_bp.response(200, SubmissionOut(many=True))
+def list_submissions(query: dict[str, Any], slug: str) -> list[dict[str, Any]]:
+    """Evidence in one state, oldest first."""
+    campaign = campaigns.by_slug(slug)
+    known = submissions.entrants(campaign)
+    return [_submission(s, known.get(s.person_id)) for s in submissions.queue(campaign, query["state"])]
+
+
+@api_bp.route("/submissions/<int:number>/image", methods=["GET"])
+@access("staff")
+def image(number: int) -> Response:
+    return review.send_image(submissions.by_id(number))
+
+
+@api_bp.route("/submissions/<int:number>/decision", methods=["POST"])
+@access("staff")
+@needs(*REVIEW)
+@api_bp.arguments(review.DecisionSchema)
+@api_bp.response(200, SubmissionOut)
+def decide(form: dict[str, Any], number: int) -> dict[str, Any]:
+    submission = submissions.by_id(number)
+    review.decide(submission, form, clock.now())
+    db.session.commit()
+    return _submission(submission, submissions.entrant(submission.campaign, submission.person_id))
+
+
+@api_bp.route("/campaigns/<slug>/recount", methods=["GET"])
+@access("staff")
+@api_bp.response(200, RecountOut)
+def recount(slug: str) -> dict[str, Any]:
+    """Count every ballot again and compare with the shown tally."""
+    campaign = campaigns.by_slug(slug)
+    is_over = clock.now() >= campaign.closes_at
+    found = [{"subject": d.subject, "day": d.day, "grade": d.grade if is_over else None, "off_by": d.shown - d.counted}
+             for d in ballots.recount(campaign)]
+    return {"equal": not found, "differences": found}
+
+
+@api_bp.route("/draws/<public_id>/winners.xlsx", methods=["GET"])
+@access("staff", writes=True)
+@needs(*WINNERS)
+def winners(public_id: str) -> Response:
+    """The unmasked list for handing out; each download is one line of the log."""
+    return winners_download(public_id, g.staff.staff)
+
+
+@api_bp.route("/campaigns/<slug>/sources/<code>.png", methods=["GET"])
+@access("staff")
+def source_qr(slug: str, code: str) -> Response:
+    return qr_download(campaigns.by_slug(slug), code)
+
+
+def _standing(campaign: Campaign, at: datetime) -> dict[str, Any]:
+    counts = figures.counts(campaign)
+    return {"slug": campaign.slug, "title": campaign.title, "mode": campaign.mode,
+            "state": campaign.phase(at).value if campaign.is_published else "draft", "opens_at": campaign.opens_at,
+            "closes_at": campaign.closes_at, "evidence_until": campaign.evidence_until, "freeze_at": campaign.freeze_at,
+            "published_at": campaign.published_at, "rules_sha256": campaign.rules.sha256 if campaign.rules else None,
+            "people": counts.people, "ballots": counts.ballots, "tickets": counts.tickets, "pending": counts.pending}
+
+
+def _submission(submission: Submission, entrant: submissions.Entrant | None) -> dict[str, Any]:
+    named = submissions.named(entrant) if entrant else None
+    return {"id": submission.id, "channel": submission.channel, "state": submission.state, "reading": submission.reading,
+            "day": submission.day, "evidence_at": submission.evidence_at, "has_image": bool(submission.image_name),
+            "name": named.masked_name if named else None, "phone": named.masked_phone if named else None, "reason": submission.reason}

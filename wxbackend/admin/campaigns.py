@@ -1,0 +1,133 @@
+"""Making, seeing and publishing a campaign."""
+
+from __future__ import annotations
+
+import base64
+import json
+from datetime import timedelta
+from typing import Any
+
+from flask import Response, flash, redirect, request
+from werkzeug import Response as Redirect
+
+from wxbackend import clock
+from wxbackend.admin import forms, plots, words
+from wxbackend.admin import service as figures
+from wxbackend.admin.rules import MANAGE, needs
+from wxbackend.admin.site import actor, bp, page
+from wxbackend.campaigns import service as campaigns
+from wxbackend.campaigns.models import Campaign
+from wxbackend.draws.entropy import SOURCES
+from wxbackend.extensions import db, settings
+from wxbackend.problems import Invalid, NotThere, Problem
+from wxbackend.results import service as results
+from wxbackend.web import access
+
+DEFAULTS = {
+    "mode": "hosted", "quota": "subject", "results": "after-close", "captcha": "colour", "alternates": "30", "publicity_days": "5",
+    "entropy_source": "ssq", "account_mascot": "小文文", "account_seal": "文", "per_box": "2",
+    "sources": "article｜文章二维码\nread-more｜阅读原文\nmenu｜公众号菜单",
+}
+
+
+class DraftChanged(Problem):
+    status, type, title = 409, "draft-changed", "草稿刚刚被改过。"
+    hint = "请退回上一页，看过新的规则再发布。"
+
+
+@bp.get("/campaigns/new")
+@access("staff")
+@needs(*MANAGE)
+def new_campaign() -> Any:
+    return _form(DEFAULTS | {"account_name": settings.account_name}, ["优", "良", "中", "差"])
+
+
+@bp.post("/campaigns/new")
+@access("staff", max_bytes=1_000_000)
+@needs(*MANAGE)
+def create_campaign() -> Any:
+    """A draft from the pasted or uploaded document, or from the form; faults come back beside what was typed."""
+    grades = request.form.getlist("grades")
+    try:
+        campaign = campaigns.load_document(_document(grades), actor(), clock.now())
+    except Problem as problem:
+        db.session.rollback()
+        return _form(request.form.to_dict(), grades, problem)
+    db.session.commit()
+    flash("草稿存好了。请从头看一遍，再发布。")
+    return redirect(f"/admin/campaigns/{campaign.slug}")
+
+
+@bp.get("/campaigns/<slug>")
+@access("staff")
+def overview(slug: str) -> Any:
+    campaign, at = campaigns.by_slug(slug), clock.now()
+    today = campaign.day(at)
+    last_second = campaign.closes_at - timedelta(seconds=1)
+    plot = plots.by_day(figures.by_day(campaign), campaign.day(campaign.opens_at), campaign.day(last_second), today)
+    return page("overview.html", "overview", campaign, at, counts=figures.counts(campaign), sources=figures.by_source(campaign, today),
+                plot=plot, results=results.figures(campaign, at) if at >= campaign.closes_at else None,
+                codes={source.code for source in campaign.sources if source.qr_png},
+                entropy=[(SOURCES[e["source"]].name, e["issue"]) for e in campaign.entropy], words=words)
+
+
+@bp.get("/campaigns/<slug>/publish")
+@access("staff")
+@needs(*MANAGE)
+def confirm_publish(slug: str) -> Any:
+    """What becomes fixed, word for word, before the button that fixes it."""
+    campaign = campaigns.by_slug(slug)
+    if campaign.is_published:
+        raise campaigns.AlreadyPublished()
+    rules = campaigns.rules_of(campaign, "")
+    shown = json.dumps({key: value for key, value in rules.items() if key != "campaign"}, ensure_ascii=False, indent=2)
+    return page("publish.html", "overview", campaign, sha256=rules["campaign"].partition("@")[2], rules=shown,
+                sources={key: source.name for key, source in SOURCES.items()})
+
+
+@bp.post("/campaigns/<slug>/publish")
+@access("staff")
+@needs(*MANAGE)
+def publish(slug: str) -> Redirect:
+    """Publish what was shown: a draft changed in between is shown again. Raises DraftChanged, AlreadyPublished."""
+    campaign = campaigns.by_slug(slug)
+    seen = campaigns.rules_of(campaign, "")["campaign"].partition("@")[2]
+    if not campaign.is_published and request.form.get("sha256") != seen:
+        raise DraftChanged()
+    campaigns.publish(campaign, actor(), clock.now())
+    db.session.commit()
+    flash("发布了。规则已经固定，每个来源的二维码可以下载了。")
+    return redirect(f"/admin/campaigns/{slug}")
+
+
+@bp.get("/campaigns/<slug>/sources/<code>.png")
+@access("staff")
+def source_qr(slug: str, code: str) -> Response:
+    return qr_download(campaigns.by_slug(slug), code)
+
+
+def qr_download(campaign: Campaign, code: str) -> Response:
+    """The source's QR as a PNG of at least 430 px, made when the campaign was published. Raises NotThere."""
+    source = next((s for s in campaign.sources if s.code == code), None)
+    if source is None or not source.qr_png:
+        raise NotThere("这张二维码还没有。", hint="活动发布以后才有二维码。")
+    name = f"{campaign.slug}_{code}.png"
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return Response(base64.b64decode(source.qr_png), mimetype="image/png", headers=headers)
+
+
+def _document(grades: list[str]) -> dict[str, Any]:
+    upload = request.files.get("file")
+    pasted = request.form.get("yaml", "")
+    if upload and upload.filename:
+        try:
+            pasted = upload.read().decode("utf-8-sig")
+        except UnicodeDecodeError as e:
+            raise forms.NotADocument(hint="请把文件另存为UTF-8编码，再传一次。") from e
+    return forms.read_yaml(pasted) if pasted.strip() else forms.document_of(request.form, grades)
+
+
+def _form(values: dict[str, str], grades: list[str], problem: Problem | None = None) -> Any:
+    errors = problem.facts.get("errors", []) if isinstance(problem, Invalid) else []
+    return page("new.html", "new", form=values, grades=grades, problem=problem, errors=errors, faults=forms.faults_by_field(errors),
+                entropy_sources={key: source.name for key, source in SOURCES.items()}, status=problem.status if problem else 200)

@@ -1,0 +1,93 @@
+"""The log: who did what, when and why, in sentences. It only grows."""
+
+from __future__ import annotations
+
+import json
+from datetime import date, datetime
+from itertools import groupby
+from typing import Any, NamedTuple
+
+from flask import request
+
+from wxbackend import audit, clock
+from wxbackend.admin import service as figures
+from wxbackend.admin.site import bp, page
+from wxbackend.audit.models import AuditEntry
+from wxbackend.campaigns import service as campaigns
+from wxbackend.draws import service as draws
+from wxbackend.web import access
+
+A_PAGE = 100
+
+# What each verb says after the name; {facts} of the entry and {title} of its campaign may stand in it.
+SAID = {
+    "staff.created": "的账号建好了。", "staff.logged-in": "登录了。", "staff.logged-out": "退出了。",
+    "campaign.drafted": "存了“{title}”的草稿。", "campaign.published": "发布了“{title}”，规则从此固定。",
+    "submission.approved": "通过了一张截图，计入{day}。", "submission.rejected": "没有通过一张截图。",
+    "draw.excluded": "给“{title}”的排除名单加了{new}个号码（{reason}）。",
+    "draw.frozen": "封存了“{title}”的名单：{tickets}个签号，{persons}人。",
+    "draw.numbers-entered": "录了“{title}”的开奖号，封着。", "draw.numbers-differed": "录的开奖号和另一份不一样，两份都作废。",
+    "draw.drawn": "算出了“{title}”的结果。",
+    "winners.exported": "下载了“{title}”的中奖名单，带完整手机号。",
+}
+CARE = {"draw.excluded", "campaign.published", "winners.exported", "staff.created"}
+ALARM = {"draw.numbers-differed"}
+KINDS = {
+    "login": ("登录", ["staff.logged-in", "staff.logged-out", "staff.created"]),
+    "review": ("审核截图", ["submission.approved", "submission.rejected"]),
+    "campaign": ("活动与规则", ["campaign.drafted", "campaign.published"]),
+    "draw": ("抽奖", [verb for verb in SAID if verb.startswith("draw.")]),
+    "export": ("带个人信息的导出", ["winners.exported"]),
+}
+SYSTEM = "自动"
+
+
+class Line(NamedTuple):
+    id: int
+    at: datetime
+    who: str
+    text: str
+    why: str
+    standing: str       # "", care or alarm
+
+
+@bp.get("/log")
+@access("staff")
+def log() -> Any:
+    """The newest entries, by ?who= and ?what=, further back by ?before=. ?check=1 walks the whole chain."""
+    who, what = request.args.get("who", ""), request.args.get("what", "")
+    verbs = KINDS[what][1] if what in KINDS else []
+    entries = figures.log_page(who, verbs, request.args.get("before", type=int), A_PAGE)
+    people = {f"staff:{s.username}": s.name for s in figures.staff()}
+    titles = {c.slug: c.title for c in campaigns.all_campaigns()}
+    lines = [say(entry, people, titles) for entry in entries]
+    days = [(day, list(group)) for day, group in groupby(lines, lambda line: _day(line.at))]
+    is_checked = request.args.get("check") == "1"
+    return page("log.html", "log", days=days, today=_day(clock.now()), people=people, kinds=KINDS, who=who, what=what,
+                older=entries[-1].id if len(entries) == A_PAGE else None, is_checked=is_checked,
+                broken=audit.verify_chain() if is_checked else None)
+
+
+def say(entry: AuditEntry, people: dict[str, str], titles: dict[str, str]) -> Line:
+    """小李通过了一张截图，计入1月6日（周四）。"""
+    standing = "alarm" if entry.verb in ALARM else "care" if entry.verb in CARE else ""
+    kind, _, key = entry.subject.partition(":")
+    facts = _Facts({name: _fact(name, value) for name, value in json.loads(entry.facts or "{}").items()})
+    facts["title"] = titles.get(key if kind == "campaign" else key.rpartition("-")[0], key)
+    text = SAID.get(entry.verb, "做了一件事：" + entry.verb).format_map(facts)
+    return Line(entry.id, entry.at, people.get(entry.actor, SYSTEM), text, entry.why, standing)
+
+
+class _Facts(dict[str, Any]):
+    def __missing__(self, _name: str) -> str:
+        return "—"
+
+
+def _fact(name: str, value: Any) -> Any:
+    if name == "day":
+        return clock.say_day(date.fromisoformat(value))
+    return draws.REASONS.get(value, value) if name == "reason" else value
+
+
+def _day(at: datetime) -> date:
+    return clock.local_day(at, "Asia/Shanghai")
