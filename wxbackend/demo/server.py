@@ -1,0 +1,19 @@
+"""What the demo's server process runs: the app, its worker and the captcha's shapes."""
+
+from __future__ import annotations
+
+import threading
+
+from flask import Flask
+
+from wxbackend import captcha, create_app, store
+from wxbackend.jobs.worker import loop
+
+
+def create() -> Flask:
+    app = create_app()
+    with app.app_context():
+        store.ping()   # refuses here and now when another process holds the embedded store
+    threading.Thread(target=captcha.warm_up, daemon=True).start()
+    threading.Thread(target=loop, args=(app, threading.Event()), daemon=True, name="worker").start()
+    return app
