@@ -1,6 +1,6 @@
 """Every setting of wxbackend, in one typed and frozen place.
 
-A secret has no default and may also come from a file: ``SECRET_KEY_FILE=/run/secrets/key``.
+Any of them may also come from a file: ``SECRET_KEY_FILE=/run/secrets/key``. Keys, tokens and passwords have no default.
 ``Settings.from_env()`` reports all faults together and the app does not start with any.
 """
 
@@ -17,6 +17,7 @@ from environs import EnvValidationError, FileAwareEnv
 
 ROOT = Path(__file__).resolve().parent.parent
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+LOG_LEVELS = ("debug", "info", "warning", "error")
 
 
 class SettingsError(Exception):
@@ -28,8 +29,8 @@ class SettingsError(Exception):
 
 
 def setting(about: str, default: Any = MISSING, *, secret: bool = False) -> Any:
-    """A field of `Settings` with its sentence; without a default it must be in the environment."""
-    return field(default=default, metadata={"about": about, "secret": secret})
+    """A field of `Settings` with its sentence; without a default it must be in the environment. A secret is not shown by repr."""
+    return field(default=default, repr=not secret, metadata={"about": about, "secret": secret})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,8 +39,9 @@ class Settings:
     public_url: str = setting("where people reach the site, scheme and host only", "http://127.0.0.1:8000")
     port: int = setting("port that `python app.py` listens on; the next free one if taken", 8000)
     instance_dir: str = setting("folder for the SQLite file, stored images and the demo's secrets", str(ROOT / "instance"))
-    database_url: str = setting("SQLAlchemy URL; empty means a SQLite file in instance_dir", "")
-    redis_url: str = setting("Redis 7 or newer; empty = in process, `spawn` = a private redis-server", "")
+    database_url: str = setting("SQLAlchemy URL; empty means a SQLite file in instance_dir", "", secret=True)   # may hold a password
+    redis_url: str = setting("Redis 7 or newer; empty = in process, `spawn` = a private redis-server", "", secret=True)
+    store_namespace: str = setting("begins every key in Redis; two installations on one server need two", "wx")
     accept_embedded_redis: bool = setting("production: one process only, captchas and limits vanish on restart", False)
     trusted_proxies: int = setting("how many reverse proxies stand in front and set X-Forwarded-*", 0)
     threads: int = setting("threads of one server process; the database pool is sized to it", 16)
@@ -74,6 +76,11 @@ class Settings:
     def _faults(self):
         if self.environment not in ("demo", "test", "production"):
             yield f"ENVIRONMENT is {self.environment!r}: use demo, test or production"
+        if self.log_level not in LOG_LEVELS:
+            yield f"LOG_LEVEL is {self.log_level!r}: use {', '.join(LOG_LEVELS)}"
+        for name in ("threads", "workers", "max_body_bytes", "max_image_bytes", "wechat_timeout_seconds"):
+            if getattr(self, name) <= 0:
+                yield f"{name.upper()} must be more than 0"
         for name in ("secret_key", "account_secret", "account_token", "miniprogram_secret", "miniprogram_token"):
             if not getattr(self, name):
                 yield f"{name.upper()} is empty: an empty one lets anybody sign as WeChat or as us"

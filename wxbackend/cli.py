@@ -10,7 +10,7 @@ from flask import current_app
 from flask.cli import AppGroup
 from sqlalchemy import text
 
-from wxbackend import clock, store
+from wxbackend import apidocs, clock, store
 from wxbackend.accounts import service as accounts
 from wxbackend.extensions import db
 from wxbackend.problems import Problem
@@ -43,6 +43,12 @@ def demo() -> None:
     from wxbackend.demo.serve import main
 
     main()
+
+
+@click.command("problems")
+def problems() -> None:
+    """Print docs/problems.md, made from the code."""
+    click.echo(apidocs.problems_markdown(), nl=False)
 
 
 @click.command("doctor")

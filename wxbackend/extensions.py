@@ -92,11 +92,14 @@ def prepare_engine(engine: Engine) -> None:
 
 
 def engine_options(url: str, threads: int) -> dict[str, Any]:
-    """Pools sized to the threads; READ COMMITTED everywhere, so that a select after a lost insert sees the winner."""
+    """Pools sized to the threads; READ COMMITTED everywhere, so that a select after a lost insert sees the winner.
+
+    Errors hide the values of a statement: they go into the log, and openids do not.
+    """
+    options: dict[str, Any] = {"pool_size": threads + 4, "max_overflow": 4, "hide_parameters": True}
     if url.startswith("sqlite"):
-        return {"pool_size": threads + 4, "max_overflow": 4, "connect_args": {"timeout": 15, "check_same_thread": False}}
-    options: dict[str, Any] = {"pool_size": threads + 4, "max_overflow": 4, "pool_pre_ping": True,
-                               "pool_recycle": 1800, "isolation_level": "READ COMMITTED"}
+        return options | {"connect_args": {"timeout": 15, "check_same_thread": False}}
+    options |= {"pool_pre_ping": True, "pool_recycle": 1800, "isolation_level": "READ COMMITTED"}
     if url.startswith(("mysql", "mariadb")):
         options["connect_args"] = {"charset": "utf8mb4", "connect_timeout": 5, "init_command": "SET time_zone = '+00:00'"}
     else:

@@ -8,14 +8,15 @@ from pathlib import Path
 from flask import Flask
 
 from config.settings import ROOT, Settings
-from wxbackend import clock, health, logs, problems, store, web
+from wxbackend import apidocs, clock, health, logs, problems, store, web
 from wxbackend.extensions import api, csrf, db, engine_options, migrate, prepare_engine
 
 # In the order of the rooms; each has `views` with `bp` (pages) and `api_bp`, or an api `bp`.
 VIEWS = ("accounts.views", "campaigns.views", "ballots.views", "submissions.views", "submissions.me", "draws.views", "results.views",
          "inbox.views", "admin.views", "admin.api", "pages.views")
 TASKS = ("notices.service", "draws.tasks", "inbox.tasks")
-COMMANDS = ("campaigns.cli:campaigns_cli", "ballots.cli:ballots_cli", "draws.cli:draws_cli", "jobs.cli:worker", "cli:staff_cli", "cli:doctor", "cli:demo")
+COMMANDS = ("campaigns.cli:campaigns_cli", "ballots.cli:ballots_cli", "draws.cli:draws_cli", "jobs.cli:worker", "cli:staff_cli",
+            "cli:doctor", "cli:problems", "cli:demo")
 
 
 def create_app(settings: Settings | None = None) -> Flask:
@@ -34,12 +35,13 @@ def create_app(settings: Settings | None = None) -> Flask:
     migrate.init_app(app, db, directory=str(ROOT / "migrations"))
     csrf.init_app(app)
     store.init_app(app)
-    api.init_app(app)
+    api.init_app(app, spec_kwargs={"extra_plugins": [apidocs.Finish(app)]})
     problems.init_app(app)
     _rooms(app)
     if settings.may_move_clock:
         app.register_blueprint(import_module("wxbackend.demo.views").bp)
     health.init_app(app)
+    apidocs.init_app(app)
     web.init_app(app)
     return app
 

@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 import structlog
 from flask import Flask, Response, g, json, render_template, request
 from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolEmpty
 from werkzeug.exceptions import HTTPException
 
 log = structlog.get_logger()
@@ -110,6 +111,7 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(HTTPException, _from_http)
     app.register_error_handler(OperationalError, _database_away)
     app.register_error_handler(InterfaceError, _database_away)
+    app.register_error_handler(PoolEmpty, _database_away)
     app.register_error_handler(Exception, _from_fault)
 
 

@@ -1,12 +1,13 @@
 """What every request passes: who may call, how large it may be, whose identity it may claim, which headers go out.
 
-A route says who may call it: ``@access("public")``, ``"voter"``, ``"staff"``, ``"wechat"`` or ``"loopback"``. Rooms that know people register how a
-caller of that kind is found (`accounts` does for voters and staff), so this file knows no tables.
+A route says who may call it: ``@access("public")``, ``"voter"``, ``"staff"``, ``"wechat"`` or ``"loopback"``. Rooms that know
+people register how a caller of that kind is found (`accounts` does for voters and staff), so this file knows no tables.
 """
 
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
@@ -14,25 +15,24 @@ from typing import Any, TypeVar
 
 from flask import Flask, Response, abort, current_app, g, request, url_for
 from flask_wtf.csrf import CSRFError
-from marshmallow import Schema, ValidationError
-from marshmallow.fields import Field
 from prometheus_client import Counter
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from wxbackend.extensions import csrf, reads_only, settings
-from wxbackend.problems import FormExpired, Invalid, Problem, TooLarge, pointers
+from wxbackend.problems import BadRequest, FormExpired, Invalid, Problem, TooLarge, pointers
+from wxbackend.shapes import Schema, ValidationError
 
 F = TypeVar("F", bound=Callable[..., Any])
 KINDS = ("public", "voter", "staff", "wechat", "loopback")
 LOOPBACK = {"127.0.0.1", "::1"}
 SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
 # Identities come from WeChat to our server, never from the client; the callback alone carries one in its URL.
-CLAIMS = {"openid", "unionid", "open_id", "union_id", "openId", "unionId", "from_openid", "person_id", "session_key"}
+# Names are compared in lower case without - and _; X-WX-OPENID is the header of WeChat's own cloud, which does not stand before us.
+CLAIMS = {"openid", "unionid", "fromopenid", "personid", "sessionkey", "xwxopenid", "xwxunionid", "xwxfromopenid", "xopenid", "xunionid"}
+NOT_TEXT = re.compile("[\x00\ud800-\udfff]")   # what JSON can write and no database keeps
 
 forged_identities = Counter("wxbackend_forged_identities_total", "Requests that brought an openid of their own", ["place"])
 _finders: dict[str, Callable[[], Any]] = {}
-
-Field.default_error_messages.update(required="请填写这一项。", null="请填写这一项。", validator_failed="这一项不太对。")
 
 
 class ForgedIdentity(Problem):
@@ -119,11 +119,20 @@ def _admit() -> None:
     if kind == "loopback":
         _only_here()
     elif kind != "wechat":
-        _refuse_claims()
-        if request.method not in SAFE_METHODS and "Authorization" not in request.headers:
-            csrf.protect()   # bearer tokens are not sent by browsers on their own; cookies are
+        body = _body()
+        _refuse_unwritable(request.path, *request.args.values(), body)
+        _refuse_claims(body)
+        if request.method not in SAFE_METHODS and _is_browsers():
+            csrf.protect()
     if kind in _finders:
         setattr(g, kind, _finders[kind]())
+
+
+def _is_browsers() -> bool:
+    """Whether a browser may have sent this on its own: cookies go along unasked, bearer tokens do not."""
+    if "Authorization" in request.headers:
+        return False
+    return not request.path.startswith("/api/") or bool(request.cookies)
 
 
 def _only_here() -> None:
@@ -134,14 +143,36 @@ def _only_here() -> None:
         abort(415)
 
 
-def _refuse_claims() -> None:
-    body: Any = request.get_json(silent=True) if request.is_json else None
-    places: tuple[tuple[str, Any], ...] = (("query", request.args), ("cookie", request.cookies),
-                                          ("body", body if isinstance(body, dict) else request.form))
+def _body() -> Any:
+    """JSON or form as sent; None for JSON that is broken, which the view's shape will say. Raises BadRequest for bottomless nesting."""
+    if not request.is_json:
+        return request.form
+    try:
+        return request.get_json(silent=True)
+    except RecursionError:
+        raise BadRequest() from None
+
+
+def _refuse_claims(body: Any) -> None:
+    places = (("query", request.args), ("cookie", request.cookies), ("header", request.headers.keys()),
+              ("body", body if isinstance(body, dict) else ()))
     for place, names in places:
-        if CLAIMS.intersection(names):
+        if any(name.lower().replace("_", "").replace("-", "") in CLAIMS for name in names):
             forged_identities.labels(place).inc()
             raise ForgedIdentity()
+
+
+def _refuse_unwritable(*sent: Any) -> None:
+    """NUL and lone surrogates anywhere in what was sent. Raises BadRequest."""
+    rest = list(sent)
+    while rest:   # no recursion: somebody may send a thousand lists in each other
+        value = rest.pop()
+        if isinstance(value, dict):
+            rest += [*value.keys(), *value.values()]
+        elif isinstance(value, list):
+            rest += value
+        elif isinstance(value, str) and NOT_TEXT.search(value):
+            raise BadRequest()
 
 
 def _expired() -> Response:
@@ -151,8 +182,9 @@ def _expired() -> Response:
 
 def _headers(response: Response) -> Response:
     reads_only.set(False)
+    framed_by = settings.wechat_open_root if settings.is_demo else "'none'"   # the simulated phone frames the demo's pages
     policy = ("default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; media-src 'self'; connect-src 'self'; "
-              "form-action 'self'; base-uri 'none'; frame-ancestors " + (settings.wechat_open_root if settings.is_demo else "'none'"))   # the simulated phone frames the demo's pages
+              f"form-action 'self'; base-uri 'none'; frame-ancestors {framed_by}")
     response.headers.setdefault("Content-Security-Policy", policy)
     response.headers.setdefault("X-Content-Type-Options", "nosniff")
     response.headers.setdefault("Referrer-Policy", "same-origin")

@@ -111,6 +111,10 @@ def upgrade() -> None:
     op.create_index("ix_number_entry_staff_id", "number_entry", ["staff_id"], unique=False)
     never("draw_line", "update", "the frozen list never changes")
     never("draw_line", "delete", "the frozen list never changes")
+    never("draw", "update", "what was drawn stays drawn", "OLD.state = 'drawn'")
+    never("draw", "delete", "what was drawn stays drawn")
+    never("award", "update", "what was drawn stays drawn")
+    never("award", "delete", "what was drawn stays drawn")
 
 
 def downgrade() -> None:

@@ -7,7 +7,7 @@ from datetime import datetime
 from flask import redirect, request, url_for
 from werkzeug.exceptions import HTTPException
 
-from wxbackend import clock, web
+from wxbackend import clock, store, web
 from wxbackend.accounts import service as accounts
 
 VOTER_COOKIE = "wxv"
@@ -17,6 +17,13 @@ STAFF_COOKIE = "wxs"
 class StaffLoggedOut(accounts.NotLoggedIn):
     title = "请先登录。"
     hint = "登录后会回到刚才的页面。"
+
+
+class StaffActsWait(accounts.Problem):
+    """Reading goes on while Redis is away; what staff decide waits, since nothing counts their tries."""
+
+    status, type, title = 503, "staff-acts-wait", "现在只能看，暂时不能办理。"
+    hint = "过一分钟再试；一直这样，请找管服务器的同事。"
 
 
 def sent_token(cookie: str) -> str:
@@ -49,4 +56,6 @@ def find_staff() -> accounts.StaffSeat:
         raise HTTPException(response=redirect(url_for("admin.login", next=request.full_path.rstrip("?"))))
     if seat is None:
         raise StaffLoggedOut()
+    if request.method not in web.SAFE_METHODS and not store.ping():
+        raise StaffActsWait(retry_after=60)
     return seat

@@ -80,11 +80,21 @@ def login(user: WxUser, at: datetime) -> Identity:
     """
     if user.is_snapshot:
         raise VirtualIdentity()
-    return find_identity(user.appid, user.openid) or _first_sight(user, at)
+    known = find_identity(user.appid, user.openid)
+    if known is None:
+        return _first_sight(user, at)
+    if user.unionid and known.person.unionid is None and not _is_taken(user.unionid):
+        known.person.unionid = user.unionid   # learnt late; where somebody else has it already, the two wait for a merge
+        db.session.flush()
+    return known
 
 
 def find_identity(appid: str, openid: str) -> Identity | None:
     return db.session.scalar(select(Identity).where(Identity.appid == appid, Identity.openid == openid))
+
+
+def _is_taken(unionid: str) -> bool:
+    return db.session.scalar(select(Person.id).where(Person.unionid == unionid)) is not None
 
 
 def _first_sight(user: WxUser, at: datetime) -> Identity:

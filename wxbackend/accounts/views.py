@@ -92,7 +92,7 @@ def login_h5_callback() -> Response:
     """Back from WeChat: the code becomes a cookie, the address becomes clean."""
     at, started = clock.now(), session.get("login") or {}
     code, state = request.args.get("code", ""), request.args.get("state", "")
-    fits = secrets.compare_digest(state.encode(), str(started.get("state", "")).encode())
+    fits = bool(started) and secrets.compare_digest(state.encode(), started["state"].encode())   # no cookie: nothing to fit
     if not code or not fits or at.timestamp() - started["at"] > STATE_LIFE.total_seconds():
         raise StateMismatch()
     identity = accounts.login(_user_of(code), at)

@@ -7,7 +7,6 @@ from typing import Any
 
 from flask import Response, g, request
 from flask_smorest import Blueprint
-from marshmallow import Schema, fields, validate
 
 from wxbackend import clock
 from wxbackend.admin import review
@@ -20,11 +19,17 @@ from wxbackend.ballots import service as ballots
 from wxbackend.campaigns import service as campaigns
 from wxbackend.campaigns.models import Campaign
 from wxbackend.extensions import db
+from wxbackend.shapes import Schema, fields, validate
 from wxbackend.submissions import service as submissions
 from wxbackend.submissions.models import STATES, Submission
 from wxbackend.web import access
 
 api_bp = Blueprint("staff", __name__, url_prefix="/api/v1/staff", description="工作人员")
+
+
+def _file(mime: str) -> dict[str, Any]:
+    """A success that is a file, for the specification."""
+    return {"200": {"description": "The file", "content": {mime: {"schema": {"type": "string", "format": "binary"}}}}}
 
 
 class StandingOut(Schema):
@@ -83,6 +88,7 @@ class RecountOut(Schema):
 @access("staff")
 @api_bp.response(200, StandingOut(many=True))
 def list_campaigns() -> list[dict[str, Any]]:
+    """Every campaign, drafts among them, with what it has gathered so far."""
     at = clock.now()
     return [_standing(campaign, at) for campaign in campaigns.all_campaigns()]
 
@@ -125,7 +131,9 @@ def list_submissions(query: dict[str, Any], slug: str) -> list[dict[str, Any]]:
 
 @api_bp.route("/submissions/<int:number>/image", methods=["GET"])
 @access("staff")
+@api_bp.doc(responses=_file("image/jpeg"))
 def image(number: int) -> Response:
+    """The screenshot itself."""
     return review.send_image(submissions.by_id(number))
 
 
@@ -135,6 +143,7 @@ def image(number: int) -> Response:
 @api_bp.arguments(review.DecisionSchema)
 @api_bp.response(200, SubmissionOut)
 def decide(form: dict[str, Any], number: int) -> dict[str, Any]:
+    """Approve a screenshot, or reject it with a reason the sender is told."""
     submission = submissions.by_id(number)
     review.decide(submission, form, clock.now())
     db.session.commit()
@@ -156,6 +165,7 @@ def recount(slug: str) -> dict[str, Any]:
 @api_bp.route("/draws/<public_id>/winners.xlsx", methods=["GET"])
 @access("staff", writes=True)
 @needs(*WINNERS)
+@api_bp.doc(responses=_file("application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"))
 def winners(public_id: str) -> Response:
     """The unmasked list for handing out; each download is one line of the log."""
     return winners_download(public_id, g.staff.staff)
@@ -163,7 +173,9 @@ def winners(public_id: str) -> Response:
 
 @api_bp.route("/campaigns/<slug>/sources/<code>.png", methods=["GET"])
 @access("staff")
+@api_bp.doc(responses=_file("image/png"))
 def source_qr(slug: str, code: str) -> Response:
+    """A channel's QR code for print."""
     return qr_download(campaigns.by_slug(slug), code)
 
 

@@ -23,6 +23,7 @@ from wxbackend.problems import Invalid, NotThere, Problem
 from wxbackend.results import service as results
 from wxbackend.web import access
 
+PHONE_DAYS = 6     # as many bars as a phone shows legibly
 DEFAULTS = {
     "mode": "hosted", "quota": "subject", "results": "after-close", "captcha": "colour", "alternates": "30", "publicity_days": "5",
     "entropy_source": "ssq", "account_mascot": "小文文", "account_seal": "文", "per_box": "2",
@@ -64,9 +65,12 @@ def overview(slug: str) -> Any:
     campaign, at = campaigns.by_slug(slug), clock.now()
     today = campaign.day(at)
     last_second = campaign.closes_at - timedelta(seconds=1)
-    plot = plots.by_day(figures.by_day(campaign), campaign.day(campaign.opens_at), campaign.day(last_second), today)
+    days, first, last = figures.by_day(campaign), campaign.day(campaign.opens_at), campaign.day(last_second)
+    recent = max(first, min(last, today + timedelta(2)) - timedelta(PHONE_DAYS - 1))
     return page("overview.html", "overview", campaign, at, counts=figures.counts(campaign), sources=figures.by_source(campaign, today),
-                plot=plot, results=results.figures(campaign, at) if at >= campaign.closes_at else None,
+                plot=plots.by_day(days, first, last, today),
+                narrow=plots.by_day(days, recent, min(last, recent + timedelta(PHONE_DAYS - 1)), today, 340, 190),
+                results=results.figures(campaign, at) if at >= campaign.closes_at else None,
                 codes={source.code for source in campaign.sources if source.qr_png},
                 entropy=[(SOURCES[e["source"]].name, e["issue"]) for e in campaign.entropy], words=words)
 

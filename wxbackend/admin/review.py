@@ -7,7 +7,6 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from flask import Response, flash, g, redirect, request, send_file
-from marshmallow import Schema, fields, validate
 from werkzeug import Response as Redirect
 
 from wxbackend import clock
@@ -20,6 +19,7 @@ from wxbackend.campaigns import service as campaigns
 from wxbackend.campaigns.models import Campaign
 from wxbackend.extensions import db
 from wxbackend.problems import Problem
+from wxbackend.shapes import Schema, fields, validate
 from wxbackend.submissions import service as submissions
 from wxbackend.submissions.models import Submission
 from wxbackend.tickets import service as tickets
@@ -39,13 +39,6 @@ class DecisionSchema(Schema):
     day = fields.Date(load_default=None, allow_none=True)
     reason = fields.String(load_default="", validate=validate.Length(max=20))
     note = fields.String(load_default="", validate=validate.Length(max=200, error="最多写200个字。"))
-
-
-class FormSchema(DecisionSchema):
-    """The same from a page: an empty day means none, the token of the form rides along."""
-
-    day = fields.String(load_default="")
-    csrf_token = fields.String()
 
 
 @dataclass(frozen=True)
@@ -96,8 +89,7 @@ def image(number: int) -> Response:
 def decision(number: int) -> Redirect:
     """Decide, then on to the next oldest."""
     submission, at = submissions.by_id(number), clock.now()
-    form = load(FormSchema())
-    form["day"] = load(DecisionSchema(only=["day"]), {"day": form["day"] or None})["day"]
+    form = load(DecisionSchema(), {name: text for name, text in request.form.items() if text and name != "csrf_token"})
     campaign = submission.campaign
     queue = [s.id for s in submissions.queue(campaign)]
     following = next_in(queue, submission.id)

@@ -108,7 +108,7 @@ def _granted(campaign: Campaign) -> tuple[Any, Any]:
 
 
 def _pairs(statement: Any) -> dict[Any, Any]:
-    return dict(db.session.execute(statement).tuples().all())
+    return {row[0]: row[1] for row in db.session.execute(statement)}
 
 
 def twins(submission: Submission) -> list[Submission]:

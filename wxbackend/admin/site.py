@@ -26,7 +26,7 @@ class Item(NamedTuple):
     key: str
     label: str
     url: str
-    count: int = 0
+    waiting: int = 0
 
 
 @bp.app_context_processor
@@ -35,9 +35,9 @@ def frame() -> dict[str, Any]:
     if not request.path.startswith("/admin"):
         return {}
     seat = g.get("staff")
-    me = seat.staff if seat else None
-    return {"account_name": settings.account_name, "me": me, "role_name": ROLES[me.role] if me else "",
-            "can": lambda *roles: bool(me) and may(me.role, roles)}
+    role = seat.staff.role if seat else ""
+    return {"account_name": settings.account_name, "me": seat.staff if seat else None, "role_name": ROLES.get(role, ""),
+            "can": lambda *roles: may(role, roles)}
 
 
 def page(template: str, here: str, campaign: Campaign | None = None, at: datetime | None = None, status: int = 200,

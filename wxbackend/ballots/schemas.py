@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from marshmallow import Schema, fields, validate
-
 from wxbackend.campaigns.rules import Grade
+from wxbackend.shapes import Schema, fields, validate
 
 
 class CaptchaRequest(Schema):

@@ -68,7 +68,7 @@ def live_demo_window(now: datetime, zone: ZoneInfo) -> Window:
     """
     local = now.astimezone(zone)
     opens = datetime.combine(local.date() - timedelta(days=4), time(10), zone)
-    earliest = local + timedelta(hours=24)
+    earliest = (now + timedelta(hours=24)).astimezone(zone)   # hours are counted by the clock of the world, not of the wall
     saturday = earliest.date() + timedelta(days=(5 - earliest.weekday()) % 7)
     closes = datetime.combine(saturday, time(9), zone)
     if closes < earliest:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from marshmallow import Schema, ValidationError, fields, validate, validates, validates_schema
-
 from wxbackend.campaigns.rules import Grade
+from wxbackend.shapes import Schema, ValidationError, fields, validate, validates, validates_schema
 
 SLUG = validate.Regexp(r"^[a-z0-9][a-z0-9-]{1,38}[a-z0-9]$", error="网址名用小写字母、数字和短横线，3到40个。")
 CODE = validate.Regexp(r"^[a-z0-9][a-z0-9-]{0,19}$", error="代号用小写字母、数字和短横线，最多20个。")

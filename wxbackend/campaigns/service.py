@@ -139,6 +139,7 @@ def packing_list(campaign: Campaign, salt: str) -> dict[str, Any]:
 
 def publish(campaign: Campaign, actor: str, at: datetime) -> RulesVersion:
     """Fix the rules and their hash, make each source's QR, and have the freeze done at its instant. Once only: raises AlreadyPublished."""
+    db.session.refresh(campaign, with_for_update=True)   # of two managers at once the second waits, and finds it done
     if campaign.is_published:
         raise AlreadyPublished()
     salt = secrets.token_hex(16) if campaign.boxes else ""
@@ -146,10 +147,10 @@ def publish(campaign: Campaign, actor: str, at: datetime) -> RulesVersion:
     canonical = canonical_json(rules).decode()
     version = RulesVersion(campaign=campaign, version=1, canonical=canonical, sha256=rules["campaign"].partition("@")[2],
                            box_salt_sealed=keys.seal("box-salt", salt) if salt else "", published_at=at)
+    db.session.add(version)
     campaign.published_at = at
     for source in campaign.sources:
         source.qr_png = base64.b64encode(qr_png(entry_url(campaign, source.code))).decode()
-    db.session.add(version)
     db.session.flush()
     jobs.enqueue("draws.freeze", {"campaign": campaign.slug}, at, run_at=campaign.freeze_at, dedupe=f"freeze:{campaign.slug}")
     audit.record(actor, "campaign.published", f"campaign:{campaign.slug}", at, facts={"rules_sha256": version.sha256})

@@ -27,7 +27,7 @@ def main() -> None:
     if port != wanted:
         print(f"port {wanted} is taken, using {port}", flush=True)
     app_url, simulator_url = f"http://127.0.0.1:{port}", f"http://127.0.0.1:{simulator_port}"
-    roots = {name: simulator_url for name in ("WECHAT_API_ROOT", "WECHAT_OPEN_ROOT", "WECHAT_MP_ROOT")}
+    roots = dict.fromkeys(("WECHAT_API_ROOT", "WECHAT_OPEN_ROOT", "WECHAT_MP_ROOT"), simulator_url)
     values = {"PUBLIC_URL": app_url, "PORT": str(port)} | roots
     remember(**values)
     os.environ.update(values)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import insert, select
 from sqlalchemy.exc import IntegrityError
@@ -86,6 +86,8 @@ def _lock(campaign: Campaign) -> datetime | None:
 
 
 def _seal(campaign: Campaign, at: datetime, actor: str) -> Draw:
+    # Evidence sent in time and not yet looked at counts by the ballot behind it, as of the last instant before the freeze.
+    settled = submissions.settle(campaign, campaign.freeze_at - timedelta(microseconds=1))
     rows, excluded = _list(campaign)
     lines = [f"{ticket} {tag}" for ticket, tag, _ in rows]
     draw = Draw(campaign_id=campaign.id, public_id=f"{campaign.slug}-1", frozen_at=at, root=rules.list_root(lines),
@@ -98,7 +100,7 @@ def _seal(campaign: Campaign, at: datetime, actor: str) -> Draw:
             for position, (ticket, tag, person_id) in enumerate(rows[start:start + LINES_AT_ONCE], start + 1)])
     campaign.frozen_at = at
     db.session.flush()
-    facts = {"root": draw.root, "tickets": draw.tickets, "persons": draw.persons, "excluded": len(excluded)}
+    facts = {"root": draw.root, "tickets": draw.tickets, "persons": draw.persons, "excluded": len(excluded), "settled": settled}
     audit.record(actor, "draw.frozen", f"draw:{draw.public_id}", at, facts=facts)
     return draw
 

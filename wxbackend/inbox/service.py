@@ -55,7 +55,7 @@ def _reply(message: Message, at: datetime) -> str:
     identity = accounts.login(WxUser(message.appid, message.openid), at)
     if message.kind == "event":
         return _on_event(message, at)
-    campaign = context(identity, at)
+    campaign = context(identity, at, message.kind == "image")
     if message.kind == "image":
         return _on_picture(message, identity, campaign, at) if campaign else words.NO_CAMPAIGN
     if message.kind == "text":
@@ -63,11 +63,11 @@ def _reply(message: Message, at: datetime) -> str:
     return words.HELP
 
 
-def context(identity: Identity, at: datetime) -> Campaign | None:
+def context(identity: Identity, at: datetime, is_picture: bool) -> Campaign | None:
     """Which of the running campaigns a message is about.
 
-    The one named by keyword in the last day; else the one the sender last voted in; else, for somebody who never voted with us,
-    the campaign whose vote is held elsewhere; else the one that closes last.
+    The one chosen by keyword or picture in the last day; else the one the sender last voted in; else, for somebody who never voted with
+    us, a picture is most likely of the vote held elsewhere and a word about the vote we hold. A receipt in the picture has the last word.
     """
     running = campaigns.running(at)
     recent = db.session.scalars(select(ChatEntry.campaign_id).where(
@@ -77,7 +77,13 @@ def context(identity: Identity, at: datetime) -> Campaign | None:
         for campaign in running:
             if campaign.id == campaign_id:
                 return campaign
-    return next((c for c in running if not c.is_hosted), next(iter(running), None))
+    return next((c for c in running if c.is_hosted != is_picture), next(iter(running), None))
+
+
+def turn_to(campaign: Campaign, person_id: int, at: datetime) -> None:
+    """From now on this person's messages are about `campaign`; what is kept for its draw has been said."""
+    chat = _chat(campaign, person_id)
+    chat.chosen_at, chat.notified_at = at, chat.notified_at or at
 
 
 def _on_event(message: Message, at: datetime) -> str:
@@ -95,10 +101,13 @@ def _on_picture(message: Message, identity: Identity, campaign: Campaign, at: da
     sent = evidence_instant(message.create_time, at)
     submission = submissions.open_from_chat(campaign, identity.person_id, message.media_id, f"chat:{message.dedupe_key}", sent, at)
     jobs.enqueue("inbox.fetch", {"submission": submission.id}, at, dedupe=f"fetch:{submission.id}")
-    has_entry = submissions.entrant(campaign, identity.person_id) is not None
-    if not has_entry and not _was_held(campaign, identity.person_id, at):
-        _chat(campaign, identity.person_id).notified_at = at
-    return words.picture_in(has_entry, campaign)
+    _chat(campaign, identity.person_id).chosen_at = at
+    if submissions.entrant(campaign, identity.person_id) is not None:
+        return words.picture_in(True, campaign)
+    if _was_held(campaign, identity.person_id, at):
+        return words.PICTURE_AND_HELD
+    _chat(campaign, identity.person_id).notified_at = at
+    return words.picture_in(False, campaign)
 
 
 def _on_text(text: str, message: Message, identity: Identity, campaign: Campaign | None, at: datetime) -> str:
@@ -146,11 +155,12 @@ def _agree(campaign: Campaign, person_id: int, at: datetime) -> str:
         chat.notified_at = chat.notified_at or at
         return words.NOTHING_HELD
     name, phone = json.loads(keys.unseal("held", chat.held_sealed))
-    chat.held_sealed, chat.held_until = "", None
     return _enter(campaign, person_id, name, phone, at)
 
 
 def _enter(campaign: Campaign, person_id: int, name: str, phone: str, at: datetime) -> str:
+    chat = _chat(campaign, person_id)
+    chat.held_sealed, chat.held_until = "", None
     submissions.enter(campaign, person_id, submissions.EntryForm(name, phone), at)
     submissions.promote(campaign, person_id, at)
     arriving = sum(s.state in ("arriving", "pending") for s in submissions.of(campaign, person_id))

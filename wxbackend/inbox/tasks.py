@@ -10,6 +10,7 @@ from wxbackend.campaigns import service as campaigns
 from wxbackend.campaigns.models import Campaign
 from wxbackend.extensions import db
 from wxbackend.inbox import words
+from wxbackend.inbox.service import turn_to
 from wxbackend.notices import service as notices
 from wxbackend.submissions import images
 from wxbackend.submissions import service as submissions
@@ -25,19 +26,27 @@ def fetch(payload: dict[str, Any], at: datetime) -> None:
         return
     media_id, submission_id = submission.media_id, submission.id
     db.session.commit()
+    lost, raw = None, b""
     try:
         raw = wechat.download_media(media_id)
     except (wechat.MediaLost, wechat.MediaTooLarge) as problem:
-        _drop(db.session.get_one(Submission, submission_id), problem.as_reply(), at)
-        return
+        lost = problem
     submission = db.session.get_one(Submission, submission_id)
+    if submission.state != "arriving":   # she left the draw meanwhile
+        return
+    if lost:
+        _drop(submission, lost.as_reply(), at)
+        return
+    announced_in = submission.campaign_id
     try:
         with db.session.begin_nested():
             submissions.judge(submission, raw, at)
     except (images.ImageUnreadable, tickets.AlreadyFrozen) as problem:
         _drop(submission, problem.as_reply(), at)
         return
-    text = _said_of(submission, at)
+    if submission.campaign_id != announced_in:
+        turn_to(submission.campaign, submission.person_id, at)
+    text = _said_of(submission, announced_in, at)
     if text:
         notices.tell(submission.person_id, "evidence", text, at)
 
@@ -55,7 +64,7 @@ def _drop(submission: Submission, text: str, at: datetime) -> None:
     notices.tell(submission.person_id, "evidence", text, at)
 
 
-def _said_of(submission: Submission, at: datetime) -> str:
+def _said_of(submission: Submission, announced_in: int, at: datetime) -> str:
     campaign = campaigns.by_slug(submission.campaign.slug)
     if submission.state == "approved" and submission.day:
         return words.counted(_days(campaign, submission.person_id), submission.day, campaign.is_open(at))
@@ -63,7 +72,9 @@ def _said_of(submission: Submission, at: datetime) -> str:
         return words.external_pending(submission.day)
     if submission.state == "pending":
         return words.waiting_for_staff(submission.reading == "foreign-receipt")
-    return ""   # waiting: she was asked for name and phone already
+    if submission.state == "waiting" and announced_in != campaign.id:   # she was asked for another campaign's draw
+        return words.picture_in(False, campaign)
+    return ""   # she was asked for name and phone already
 
 
 def _days(campaign: Campaign, person_id: int) -> list:

@@ -149,7 +149,8 @@ def _mine(campaign: Campaign, person_id: int, at: datetime, filled: Filled | Non
     return show("mine", campaign, status, days=days, tickets=owned, receipts=receipts, entrant=entrant, at=at,
                 who=submissions.named(entrant) if entrant else None, missing=sorted(voted - ticketed), voted=len(voted),
                 may_enter=at < campaign.evidence_until, is_open=campaign.is_open(at), reasons=submissions.REASONS,
-                pending=[s for s in sent if s.state in ("arriving", "waiting", "pending")], rejected=[s for s in sent if s.state == "rejected"],
+                pending=[s for s in sent if s.state in ("arriving", "waiting", "pending")],
+                rejected=[s for s in sent if s.state == "rejected"],
                 draw=draw, is_drawn=is_public(draw), award=_award_of(draw, person_id), prizes={p.tier: p.name for p in campaign.prizes},
                 prize_count=sum(p.count for p in campaign.prizes),
                 form=filled or Filled(MultiDict()))

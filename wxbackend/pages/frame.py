@@ -8,7 +8,6 @@ from typing import Any
 from urllib.parse import quote
 
 from flask import Blueprint, Response, abort, g, has_request_context, redirect, render_template, request
-from flask.typing import ResponseReturnValue
 from markupsafe import Markup
 
 from wxbackend import clock
@@ -41,10 +40,9 @@ def frame() -> dict[str, Any]:
     """For base.html and problem.html, whichever room renders them."""
     if not has_request_context():
         return {}
-    retry = request.full_path.rstrip("?") if request.method == "GET" else f"/c/{slug}" if (slug := (request.view_args or {}).get("slug")) else "/"
-    return {"elder": is_elder(), "elder_url": elder_url(), "account_name": settings.account_name, "retry_url": retry, "in_wechat": in_wechat(),
-            "dots": rules.dots, "say_day": clock.say_day, "grade_class": GRADE_CLASSES.get, "percent": rules.percent,
-            "fours": rules.fours}
+    return {"elder": is_elder(), "elder_url": elder_url(), "account_name": settings.account_name, "retry_url": retry_url(),
+            "in_wechat": in_wechat(), "dots": rules.dots, "say_day": clock.say_day, "grade_class": GRADE_CLASSES.get,
+            "percent": rules.percent, "fours": rules.fours}
 
 
 @bp.app_template_filter("phrases")
@@ -71,6 +69,14 @@ def elder_url() -> str:
     return "?" + "&".join(f"{_quoted(key)}={_quoted(value)}" for key, value in ({"elder": "0" if is_elder() else "1"} | kept).items())
 
 
+def retry_url() -> str:
+    """Where "再试一次" leads: this page, or after a form the campaign's."""
+    if request.method == "GET":
+        return request.full_path.rstrip("?")
+    slug = (request.view_args or {}).get("slug")
+    return f"/c/{slug}" if slug else "/"
+
+
 def in_wechat() -> bool:
     return rules.in_wechat(request.headers.get("User-Agent", ""), request.cookies, settings.is_demo)
 
@@ -95,7 +101,7 @@ def entry_qr(campaign: Campaign, source_code: str) -> str:
     return "data:image/png;base64," + base64.b64encode(campaigns.qr_png(url)).decode()
 
 
-def show(template: str, campaign: Campaign | None = None, status: int = 200, **facts: Any) -> ResponseReturnValue:
+def show(template: str, campaign: Campaign | None = None, status: int = 200, **facts: Any) -> tuple[str, int]:
     return render_template(f"pages/{template}.html", campaign=campaign, **facts), status
 
 

@@ -77,7 +77,8 @@ class Day:
         return self.mark in (Mark.MISSED, Mark.AHEAD, Mark.TODAY)
 
 
-def strip(first: date, last: date, today: date, voted: Collection[date], ticketed: Collection[date], sent: Collection[date] = ()) -> list[Day]:
+def strip(first: date, last: date, today: date, voted: Collection[date], ticketed: Collection[date],
+          sent: Collection[date] = ()) -> list[Day]:
     """Every day of the vote, both ends included, with what became of it; at most the last sixty."""
     days = [first + timedelta(n) for n in range((last - first).days + 1)][-60:]
 

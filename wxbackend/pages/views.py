@@ -15,8 +15,7 @@ from wxbackend.campaigns import service as campaigns
 from wxbackend.campaigns.models import Campaign, Subject
 from wxbackend.campaigns.rules import Phase
 from wxbackend.extensions import db
-from wxbackend.pages import entry, public  # noqa: F401  their routes hang on the same blueprint
-from wxbackend.pages import rules
+from wxbackend.pages import entry, public, rules  # noqa: F401  their routes hang on the same blueprint
 from wxbackend.pages.entry import day_of
 from wxbackend.pages.frame import bp as bp
 from wxbackend.pages.frame import show, visitor
@@ -60,7 +59,8 @@ def cast(slug: str) -> ResponseReturnValue:
     """Cast today's ballot by form, or swap the captcha where there is no script."""
     campaign, at, form = campaigns.published(slug), clock.now(), request.form
     subject = campaigns.subject_of(campaign, form.get("subject"))
-    again = {"chosen": form.get("grade", ""), "source": form.get("s", ""), "family": _family(form.get("family"), "other" in form)}
+    again: dict[str, Any] = {"chosen": form.get("grade", ""), "source": form.get("s", ""),
+                             "family": _family(form.get("family"), "other" in form)}
     try:
         ballots.check_open(campaign, at)
         if "again" in form or "other" in form:
@@ -86,12 +86,13 @@ def refused(problem: Problem, campaign: Campaign, subject: Subject, at: datetime
             ballots.DatabaseLost: {"form_fault": "有点挤，您放心，再点几次也只算一票。过一分钟再试就好。"}}
     for kind, faults in told.items():
         if isinstance(problem, kind):
-            return ballot_page(campaign, subject, at, status=problem.status, **faults, **again)
+            page, status = ballot_page(campaign, subject, at, status=problem.status, **faults, **again)
+            return page, status, problem.headers
     raise problem
 
 
 def ballot_page(campaign: Campaign, subject: Subject, at: datetime, *, status: int = 200, chosen: str = "", source: str = "",
-                family: str | None = None, **faults: str) -> ResponseReturnValue:
+                family: str | None = None, **faults: str) -> tuple[str, int]:
     challenge = new_captcha(campaign, family)
     return show("vote", campaign, status, subject=subject, challenge=challenge, chosen=chosen, source=source[:20], at=at,
                 left=rules.countdown(campaign.closes_at, at), **faults)
@@ -100,8 +101,10 @@ def ballot_page(campaign: Campaign, subject: Subject, at: datetime, *, status: i
 def subjects_page(campaign: Campaign, at: datetime) -> ResponseReturnValue:
     groups: dict[str, list[dict[str, Any]]] = {}
     for subject in campaign.subjects:
-        groups.setdefault(subject.category, []).append({"subject": subject, "receipt": ballots.today(campaign, subject, g.voter.person_id, at)})
-    return show("subjects", campaign, groups=groups, at=at, left=rules.countdown(campaign.closes_at, at), source=request.args.get("s", "")[:20])
+        receipt = ballots.today(campaign, subject, g.voter.person_id, at)
+        groups.setdefault(subject.category, []).append({"subject": subject, "receipt": receipt})
+    return show("subjects", campaign, groups=groups, at=at, left=rules.countdown(campaign.closes_at, at),
+                source=request.args.get("s", "")[:20])
 
 
 def already_page(campaign: Campaign, receipt: ballots.Receipt, at: datetime, status: int) -> ResponseReturnValue:
@@ -125,8 +128,9 @@ def receipt_page(slug: str, which: str) -> ResponseReturnValue:
     receipt = _receipt(campaign, person_id, which)
     ticket = next((t for t in tickets.of(campaign, person_id) if t.day == receipt.day), None)
     sent = any(s.day in (None, receipt.day) and s.state in ("pending", "arriving") for s in submissions.of(campaign, person_id))
-    return show("receipt", campaign, receipt=receipt, qr=receipt.qr_png(), is_today=receipt.day == campaign.day(at), ticket=ticket, sent=sent,
-                entrant=submissions.entrant(campaign, person_id), may_enter=at < campaign.evidence_until, comes_again=comes_again(campaign, at))
+    return show("receipt", campaign, receipt=receipt, qr=receipt.qr_png(), is_today=receipt.day == campaign.day(at), ticket=ticket,
+                sent=sent, entrant=submissions.entrant(campaign, person_id), may_enter=at < campaign.evidence_until,
+                comes_again=comes_again(campaign, at))
 
 
 def receipt_url(receipt: ballots.Receipt) -> str:

@@ -23,6 +23,11 @@ class SubjectFigures:
         return sum(self.counts.values())
 
     @property
+    def shown_counts(self) -> dict[Grade, int] | None:
+        """Ballots per grade, once there are ten: among fewer a grade could be guessed back to its voter."""
+        return None if self.total < SMALLEST_SAMPLE else self.counts
+
+    @property
     def excellent_share(self) -> float | None:
         return self._share(Grade.EXCELLENT)
 

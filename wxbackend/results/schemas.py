@@ -9,8 +9,9 @@ class SubjectResult(Schema):
     subject = fields.String(attribute="key")
     title = fields.String()
     category = fields.String()
-    counts = fields.Function(lambda f: {g.value: n for g, n in f.counts.items()},
-                             metadata={"type": "object", "description": '{"优": 3, "良": 0, "中": 0, "差": 1}'})
+    counts = fields.Function(lambda f: f.shown_counts and {g.value: n for g, n in f.shown_counts.items()},
+                             metadata={"type": "object", "nullable": True,
+                                       "description": '{"优": 13, "良": 2, "中": 0, "差": 1}; null under ten ballots'})
     total = fields.Integer()
     excellent_share = fields.Float(allow_none=True, metadata={"description": "优 ÷ total; null under ten ballots"})
     satisfied_share = fields.Float(allow_none=True, metadata={"description": "(优 + 良) ÷ total; null under ten ballots"})

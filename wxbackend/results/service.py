@@ -9,13 +9,13 @@ from typing import Any
 
 from sqlalchemy import distinct, func, select
 
-from wxbackend import audit, keys
+from wxbackend import audit
 from wxbackend.accounts.models import Staff
 from wxbackend.ballots import tally as counting
 from wxbackend.ballots.models import Ballot
 from wxbackend.campaigns.models import Campaign
-
 from wxbackend.clock import say_time
+from wxbackend.draws import shown
 from wxbackend.draws.models import Award, Draw
 from wxbackend.extensions import db
 from wxbackend.problems import Problem
@@ -63,12 +63,8 @@ def figures(campaign: Campaign, at: datetime) -> Figures | None:
 
 
 def winners(draw: Draw) -> list[PublicWinner]:
-    """The winners in order; who withdrew meanwhile is shown by her ticket alone."""
-    campaign = draw.campaign
-    prizes = {p.tier: p.name for p in campaign.prizes}
-    known = submissions.entrants(campaign)
-    return [PublicWinner(a.rank, a.tier or "", prizes.get(a.tier or "", ""), a.ticket_id, a.box or "", _shown(known.get(a.person_id)))
-            for a in _awards(draw, "winner")]
+    """The winners in order; masked as each of them agreed."""
+    return [PublicWinner(row.rank, row.tier, prize, row.ticket, row.box, row.who) for prize, rows in shown.winners(draw) for row in rows]
 
 
 def alternates(draw: Draw) -> list[Award]:
@@ -118,13 +114,3 @@ def _fill(book: Any, draw: Draw, staff: Staff, at: datetime) -> None:
 
 def _awards(draw: Draw, kind: str) -> list[Award]:
     return list(db.session.scalars(select(Award).where(Award.draw_id == draw.id, Award.kind == kind).order_by(Award.rank)))
-
-
-def _shown(entrant: submissions.Entrant | None) -> str:
-    if entrant is None:
-        return "已退出公示"
-    try:
-        person = submissions.named(entrant)
-    except keys.Unreadable:
-        return "—"
-    return person.masked_name if "show-name" in entrant.consents else person.masked_phone

@@ -101,7 +101,7 @@ def correct(campaign: Campaign, person_id: int, name: str, phone: str, at: datet
     found = entrant(campaign, person_id)
     if found is None:
         raise NotEntered()
-    if campaign.frozen_at is not None:
+    if campaign.frozen_at is not None or at >= campaign.freeze_at:
         raise EntryClosed("名单已经封存，不能再改。", hint="名字或号码写错了，请打活动电话说明。")
     tidy, number, _ = _checked(EntryForm(name, phone))
     found.name_sealed, found.phone_sealed, found.phone_hash = keys.seal("name", tidy), keys.seal("phone", number), phone_hash(number)

@@ -8,10 +8,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 PHONE = re.compile(r"1[3-9][0-9]{9}")
+WRITTEN_PHONE = re.compile(r"(?<![0-9])(?:(?:\+|00)?86[ \-]?)?(1[3-9][0-9](?:[ \-]?[0-9]){8})(?![0-9])")   # 138 0000 0000, +86-138…
+HAN = r"\u3400-\u9fff\U00020000-\U0003134f"
+DOT = re.compile(f"(?<=[{HAN}])[.•・‧∙⋅](?=[{HAN}])")   # what phones offer for the · of 买买提·艾力
 LABELS = re.compile(r"姓名|名字|电话号码|手机号码|手机号|手机|电话|联系方式|号码|我叫|我是")
-NAME = re.compile(r"[\u3400-\u9fff\U00020000-\U0003134f·]{2,20}|[A-Za-z][A-Za-z .'-]{1,38}[A-Za-z]")
+NAME = re.compile(rf"[{HAN}][{HAN}·]{{0,18}}[{HAN}]|[A-Za-z][A-Za-z .'-]{{1,38}}[A-Za-z]")
+DASHES = {ord(dash): "-" for dash in "‐‑‒–—―−"}
 CLOCK_SLACK = timedelta(minutes=10)
-COMPOUND_SURNAMES = {"欧阳", "司马", "上官", "诸葛", "夏侯", "东方", "皇甫", "尉迟", "公孙", "慕容", "令狐", "宇文", "长孙", "司徒", "司空", "端木"}
+COMPOUND_SURNAMES = {"欧阳", "司马", "上官", "诸葛", "夏侯", "东方", "皇甫", "尉迟", "公孙", "慕容", "令狐", "宇文", "长孙", "司徒", "司空",
+                     "端木"}
 
 
 @dataclass(frozen=True)
@@ -32,25 +37,23 @@ def pair_text(text: str) -> Pair:
 
     张三 13800000000 · 姓名:张三,电话:138 0000 0000 · full-width digits · +86. Several of either are ambiguous.
     """
-    plain = unicodedata.normalize("NFKC", text[:200])
-    digits = re.sub(r"(?<=[0-9])[ \-—–](?=[0-9])", "", plain)
-    digits = re.sub(r"(?:\+|00)86 ?-?(?=1)", " ", digits)
-    phones = {m.group() for m in re.finditer(r"(?<![0-9])1[3-9][0-9]{9}(?![0-9])", digits)}
-    rest = LABELS.sub(" ", re.sub(r"[0-9+]+", " ", digits))
+    plain = DOT.sub("·", unicodedata.normalize("NFKC", text[:200]).translate(DASHES))
+    phones = {re.sub("[^0-9]", "", found) for found in WRITTEN_PHONE.findall(plain)}
+    rest = LABELS.sub(" ", re.sub(r"[0-9+]+", " ", plain))
     names = {n.strip() for n in NAME.findall(re.sub(r"[:,，。；;、：/|()（）!！?？~～…]+", " ", rest))}
     return Pair(next(iter(names), None), next(iter(phones), None), len(names) > 1 or len(phones) > 1)
 
 
 def tidy_phone(text: str) -> str | None:
     """Eleven digits of a mobile number however they were typed; None for anything else."""
-    plain = re.sub(r"[\s\-—–()]", "", unicodedata.normalize("NFKC", text[:40]))
+    plain = re.sub(r"[\s\-()]", "", unicodedata.normalize("NFKC", text[:40]).translate(DASHES))
     plain = re.sub(r"^(\+|00)?86(?=1)", "", plain)
     return plain if PHONE.fullmatch(plain) else None
 
 
 def tidy_name(text: str) -> str | None:
     """A person's name without stray spaces; None where it cannot be one."""
-    plain = " ".join(unicodedata.normalize("NFKC", text[:80]).replace("•", "·").replace("．", "·").split())
+    plain = DOT.sub("·", " ".join(unicodedata.normalize("NFKC", text[:80]).split()))
     return plain if NAME.fullmatch(plain) else None
 
 
@@ -63,7 +66,7 @@ def mask_name(name: str) -> str:
         return name[:1] + "*"
     if len(name) > 2 and name[:2] in COMPOUND_SURNAMES:
         return name[:2] + "*" * (len(name) - 2)
-    return name[0] + "*" if len(name) == 2 else name[0] + "*" * (len(name) - 2) + name[-1]
+    return name[:1] + "*" if len(name) <= 2 else name[0] + "*" * (len(name) - 2) + name[-1]
 
 
 def mask_phone(phone: str) -> str:

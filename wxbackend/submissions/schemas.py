@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from marshmallow import Schema, fields, validate
-
+from wxbackend.shapes import Schema, fields, validate
 from wxbackend.submissions.entrants import PURPOSES
 
 

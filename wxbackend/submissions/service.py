@@ -16,12 +16,26 @@ from wxbackend.ballots import receipts
 from wxbackend.ballots.receipts import Receipt
 from wxbackend.campaigns.models import Campaign
 from wxbackend.extensions import db
+from wxbackend.notices import service as notices
 from wxbackend.problems import Problem
-from wxbackend.submissions import images
+from wxbackend.submissions import images, words
 from wxbackend.submissions.entrants import (
-    PURPOSES, Entrant, EntryClosed, EntryForm, EntryInvalid, Named, NotEntered, correct, enter, entrant, entrants, erase, named, phone_hash,
+    PURPOSES,
+    Entrant,
+    EntryClosed,
+    EntryForm,
+    EntryInvalid,
+    Named,
+    NotEntered,
+    correct,
+    enter,
+    entrant,
+    entrants,
+    erase,
+    named,
+    phone_hash,
 )
-from wxbackend.submissions.models import Submission
+from wxbackend.submissions.models import ChatEntry, Submission
 from wxbackend.tickets import service as tickets
 
 __all__ = ["PURPOSES", "REASONS", "Entrant", "EntryClosed", "EntryForm", "EntryInvalid", "Named", "NotEntered", "approve", "correct", "enter",
@@ -51,6 +65,11 @@ class AlreadyDecided(Problem):
 class DayUnknown(Problem):
     status, type, title = 422, "day-unknown", "还不知道这张截图算哪一天。"
     hint = "请填上面的短码，或选一个投票日。"
+
+
+class FreezeUnderWay(Problem):
+    status, type, title = 409, "freeze-under-way", "签号名单正在封存，请过几分钟再来。"
+    hint = "封存以后照样可以退出，姓名和手机号会删掉。"
 
 
 class NoSuchSubmission(Problem):
@@ -117,32 +136,41 @@ def open_from_chat(campaign: Campaign, person_id: int, media_id: str, source_key
 
 
 def judge(submission: Submission, raw: bytes, at: datetime) -> Submission:
-    """Read the picture and decide what can be decided. Raises ImageUnreadable."""
-    campaign, picture = submission.campaign, images.open_picture(raw)
+    """Read the picture, decide what can be decided, keep its pixels. Raises ImageUnreadable, AlreadyFrozen; then nothing is kept."""
+    picture = images.open_picture(raw)
     submission.image_sha256 = picture.sha256
+    _decide(submission, picture, at)
     submission.image_name = images.keep(picture.pixels)
-    if not campaign.is_hosted:
-        return _to_staff(submission, "external", day=campaign.day(submission.evidence_at))
-    own, foreign = _receipts_in(picture, submission)
-    if own is not None:
-        return _approve_receipt(submission, own, "own-receipt", at)
-    return _to_staff(submission, "foreign-receipt" if foreign else "no-receipt", day=None)
+    db.session.flush()
+    return submission
 
 
-def _receipts_in(picture: images.Picture, submission: Submission) -> tuple[Receipt | None, bool]:
-    """The sender's own receipt in the picture, and whether somebody else's was seen. Two in one picture: the sender's counts."""
-    foreign = False
+def _decide(submission: Submission, picture: images.Picture, at: datetime) -> Submission:
+    campaign, found = submission.campaign, _receipt_in(picture, submission)
+    if found is not None:   # a receipt says itself which campaign it is of, whatever the chat was about
+        submission.campaign = found.campaign
+        if found.person_id == submission.person_id:
+            return _approve_receipt(submission, found, "own-receipt", at)
+        return _to_staff(submission, "foreign-receipt", day=None)
+    if campaign.is_hosted:
+        return _to_staff(submission, "no-receipt", day=None)
+    return _to_staff(submission, "external", day=campaign.day(submission.evidence_at))
+
+
+def _receipt_in(picture: images.Picture, submission: Submission) -> Receipt | None:
+    """A receipt of a campaign that still takes evidence; of several in one picture the sender's own."""
+    foreign = None
     for text in images.read_codes(picture.pixels):
         try:
             receipt = receipts.read_token(text.rpartition("/")[2])
         except receipts.ReceiptUnknown:
             continue
-        if receipt.campaign.id != submission.campaign_id:
+        if submission.evidence_at >= receipt.campaign.evidence_until:
             continue
         if receipt.person_id == submission.person_id:
-            return receipt, foreign
-        foreign = True
-    return None, foreign
+            return receipt
+        foreign = receipt
+    return foreign
 
 
 def promote(campaign: Campaign, person_id: int, at: datetime) -> list[Submission]:
@@ -169,6 +197,8 @@ def approve(submission: Submission, staff: Staff, day: date | None, at: datetime
         submission.receipt_id = receipt.receipt_id
     submission.day, submission.decided_by, submission.decided_at = chosen, staff.id, at
     _grant(submission, at)
+    if submission.state == "approved":
+        notices.tell(submission.person_id, "evidence", words.approved(chosen, len(tickets.of(campaign, submission.person_id))), at)
     audit.record(f"staff:{staff.username}", "submission.approved", f"submission:{submission.id}", at, facts={"day": chosen.isoformat()})
     return submission
 
@@ -181,21 +211,31 @@ def reject(submission: Submission, staff: Staff, reason: str, note: str, at: dat
     submission.state, submission.reason, submission.note = "rejected", reason, note[:200] or None
     submission.decided_by, submission.decided_at = staff.id, at
     db.session.flush()
+    campaign = submission.campaign
+    notices.tell(submission.person_id, "evidence", words.rejected(REASONS[reason], campaign.say(campaign.freeze_at)), at)
     audit.record(f"staff:{staff.username}", "submission.rejected", f"submission:{submission.id}", at, why=REASONS[reason])
     return submission
 
 
 def withdraw(campaign: Campaign, person_id: int, at: datetime) -> None:
-    """Leave the draw: tickets revoked, name and phone emptied, screenshots dropped. Raises NotEntered, AlreadyFrozen."""
+    """Leave the draw: tickets revoked, name and phone emptied, screenshots dropped. Raises NotEntered, FreezeUnderWay.
+
+    After the freeze the tickets stay on the list, which nobody changes any more; name and phone are deleted all the same.
+    """
     found = entrant(campaign, person_id)
     if found is None:
         raise NotEntered()
-    for ticket in tickets.of(campaign, person_id):
-        tickets.revoke(ticket, "本人退出", at)
+    if at >= campaign.freeze_at and campaign.frozen_at is None:
+        raise FreezeUnderWay()
+    if campaign.frozen_at is None:
+        for ticket in tickets.of(campaign, person_id):
+            tickets.revoke(ticket, "本人退出", at)
     for submission in of(campaign, person_id):
         if submission.image_name:
             (images.folder() / submission.image_name).unlink(missing_ok=True)
         submission.state, submission.image_name, submission.source_key = "dropped", None, None
+    for chat in db.session.scalars(select(ChatEntry).where(ChatEntry.campaign_id == campaign.id, ChatEntry.person_id == person_id)):
+        chat.held_sealed, chat.held_until, chat.notified_at = "", None, None   # whoever comes back is told and asked anew
     erase(found, at)
 
 

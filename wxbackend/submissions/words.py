@@ -1,0 +1,15 @@
+"""What a sender is told of a decision."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from wxbackend.clock import say_day
+
+
+def approved(day: date, tickets: int) -> str:
+    return f"{say_day(day)}的截图核对好了，这天算上了，您现在有{tickets}个签号。"
+
+
+def rejected(reason: str, freeze_said: str) -> str:
+    return f"这张截图没能算上：{reason}。请发您自己的投票成功页；觉得判错了，{freeze_said}前打活动电话说一声，会另请人复核。"
