@@ -82,8 +82,7 @@ def make_app(migrated: Path, tmp_path: Path) -> Iterator[Callable[..., Flask]]:
         folder.mkdir()
         if not changes.get("database_url"):
             shutil.copy(migrated, folder / "wxbackend.db")
-        app = create_app(settings_for(folder, **changes))
-        app.config["STORE_NAMESPACE"] = f"t{os.getpid()}-{next(_names)}"
+        app = create_app(settings_for(folder, **({"store_namespace": f"t{os.getpid()}-{next(_names)}"} | changes)))
         made.append(app)
         return app
 
@@ -207,7 +206,7 @@ def chromium() -> Iterator[Any]:
 
 @pytest.fixture
 def redis_url() -> Iterator[str]:
-    """The Redis server of this machine; keys are kept apart by STORE_NAMESPACE."""
+    """The Redis server of this machine; keys are kept apart by `store_namespace`."""
     url = "redis://127.0.0.1:6379/0"
     try:
         socket.create_connection(("127.0.0.1", 6379), 1).close()

@@ -10,11 +10,13 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from flask import Flask
+from flask import Flask, g
 from PIL import Image
+from sqlalchemy import select
 from werkzeug.serving import make_server
 
 from tests import factories
+from wxbackend.accounts.models import Staff
 from wxbackend.campaigns.models import Campaign
 from wxbackend.extensions import db
 from wxbackend.submissions import service as submissions
@@ -27,9 +29,14 @@ class Desk:
     """`get` and `post` as somebody; `post` fetches a fresh token from the login page first."""
 
     def __init__(self, app: Flask, username: str):
-        self.client = app.test_client()
-        self.app = app
+        self.client, self.app, self.username = app.test_client(), app, username
         self.log_in(username)
+
+    def at(self, instant: datetime) -> Desk:
+        """Move the clock and log in again, since sessions end after some hours."""
+        self.app.extensions["clock"].fixed = instant
+        self.log_in(self.username)
+        return self
 
     def log_in(self, username: str, password: str = factories.PASSWORD, **fields: str) -> Any:
         return self.post("/admin/login", username=username, password=password, **fields)
@@ -40,25 +47,30 @@ class Desk:
         return found[1]
 
     def get(self, path: str) -> Any:
-        return self._fresh(self.client.get(path))
+        return self._asked("GET", path)
 
     def post(self, path: str, **fields: Any) -> Any:
-        return self._fresh(self.client.post(path, data=fields | {"csrf_token": self.token()}))
+        return self._asked("POST", path, data=fields | {"csrf_token": self.token()})
 
-    def _fresh(self, response: Any) -> Any:
-        db.session.expire_all()   # the request committed in a session of its own
+    def _asked(self, method: str, path: str, **values: Any) -> Any:
+        for name in list(g):   # the test's own app context outlives requests, which have nothing in common
+            g.pop(name)
+        response = self.client.open(path, method=method, **values)
+        db.session.expire_all()
         return response
 
 
 @pytest.fixture
 def desk(app: Flask) -> Callable[[str], Desk]:
     """``desk("reviewer")``: a new member of staff of that role, logged in."""
-    app.extensions["clock"].fixed = factories.NOON
     names = {"manager": ("xiaoli", "小李"), "reviewer": ("xiaozhou", "小周"), "auditor": ("laolin", "老林")}
 
     def sit(role: str = "manager") -> Desk:
         username, name = names[role]
-        factories.make_staff(username, role, name)
+        if app.extensions["clock"].fixed is None:
+            app.extensions["clock"].fixed = factories.NOON
+        if not db.session.scalar(select(Staff).where(Staff.username == username)):
+            factories.make_staff(username, role, name)
         return Desk(app, username)
 
     return sit

@@ -41,9 +41,7 @@ def frozen(entered, at):
 
 def draw_it(desk, draw):
     for role in ("manager", "auditor"):
-        staff = desk(role)
-        staff.app.extensions["clock"].fixed = draw.frozen_at + timedelta(hours=4)
-        staff.log_in({"manager": "xiaoli", "auditor": "laolin"}[role])
+        staff = desk(role).at(draw.frozen_at + timedelta(hours=4))
         answer = staff.post(f"/admin/draws/{draw.public_id}/numbers", **NUMBERS)
         assert answer.status_code == 302
     return staff
@@ -59,9 +57,7 @@ def test_phones_are_excluded_before_the_freeze_and_shown_masked(desk, entered):
 
 
 def test_nobody_is_excluded_after_the_freeze(desk, frozen):
-    staff = desk("manager")
-    staff.app.extensions["clock"].fixed = frozen.frozen_at
-    staff.log_in("xiaoli")
+    staff = desk("manager").at(frozen.frozen_at)
     assert staff.post(BASE + "/exclusions", phones="13900000000", reason="staff").status_code == 409
     assert "加入名单" not in staff.get(BASE + "/draw").text
 
@@ -77,8 +73,6 @@ def test_a_frozen_list_shows_counts_and_fingerprint(desk, frozen):
 
 def test_the_first_entry_stays_sealed_and_its_typist_is_not_the_second(desk, frozen):
     staff = desk("manager")
-    staff.app.extensions["clock"].fixed = frozen.frozen_at + timedelta(hours=4)
-    staff.log_in("xiaoli")
     staff.post(f"/admin/draws/{frozen.public_id}/numbers", **NUMBERS)
     page = staff.get(BASE + "/draw").text
     assert "您这一份封着" in page and "提交我录的号码" not in page and "33" not in page.split('class="pair"')[1].split("排除名单")[0]
@@ -87,8 +81,6 @@ def test_the_first_entry_stays_sealed_and_its_typist_is_not_the_second(desk, fro
 
 def test_wrong_numbers_come_back_with_a_sentence_and_stay_typed(desk, frozen):
     staff = desk("manager")
-    staff.app.extensions["clock"].fixed = frozen.frozen_at + timedelta(hours=4)
-    staff.log_in("xiaoli")
     answer = staff.post(f"/admin/draws/{frozen.public_id}/numbers", **(NUMBERS | {"n0g1": ["17"]}))
     assert answer.status_code == 422 and "01到16之间" in answer.text and 'value="27"' in answer.text
     assert staff.post(f"/admin/draws/{frozen.public_id}/numbers", **(NUMBERS | {"evidence_url": "没有"})).status_code == 422
@@ -104,7 +96,7 @@ def test_two_equal_entries_draw_at_once(desk, frozen):
 def test_the_winners_file_is_text_in_every_cell_and_named_by_day(desk, frozen):
     entrant = next(e for e in submissions.entrants(frozen.campaign).values())
     draw_it(desk, frozen)
-    manager = desk_of(desk)
+    manager = desk("manager")
     answer = manager.get(f"/admin/draws/{frozen.public_id}/winners.xlsx")
     assert answer.headers["Cache-Control"] == "no-store"
     assert unquote(answer.headers["Content-Disposition"]).endswith("2021年福田区改革项目网络评议_中奖名单_20220111.xlsx")
@@ -114,13 +106,6 @@ def test_the_winners_file_is_text_in_every_cell_and_named_by_day(desk, frozen):
     assert {row[5].value for row in rows} == {"13800000000", "13800000001"}
     assert submissions.named(entrant).name in {row[4].value for row in rows}
     assert "带完整手机号" in manager.get("/admin/log?what=export").text
-
-
-def desk_of(desk):
-    """小李 again, in a browser of her own."""
-    from tests.admin.conftest import Desk
-    staff = desk.__closure__[0].cell_contents
-    return Desk(staff, "xiaoli")
 
 
 def test_there_is_no_file_before_the_draw(desk, frozen):

@@ -49,13 +49,18 @@ def test_the_overview_counts_people_ballots_and_sources(desk, busy):
     assert "公众号文章" in page and "100.0%" in page
 
 
-def test_grades_are_counted_in_sight_only_after_the_close(desk, busy, at):
-    staff = desk("manager")
-    at(busy.closes_at - timedelta(seconds=1))
+def test_grades_are_counted_in_sight_only_after_the_close(desk, campaign):
+    for n in range(10):
+        factories.cast(campaign, factories.make_voter(f"市民{n}"))
+    staff = desk("manager").at(campaign.closes_at - timedelta(seconds=1))
     assert not re.search(r"<dt>[优良中差]</dt>", staff.get(BASE).text)
-    at(busy.closes_at)
-    page = staff.get(BASE).text
-    assert re.search(r"<dt>优</dt><dd>3</dd>", page) and "样本不足" in page
+    page = staff.at(campaign.closes_at).get(BASE).text
+    assert re.search(r"<dt>优</dt><dd>10</dd>", page) and "<dt>优率</dt><dd>100.0%</dd>" in page
+
+
+def test_grades_of_fewer_than_ten_ballots_are_never_shown(desk, busy):
+    page = desk("manager").at(busy.closes_at).get(BASE).text
+    assert not re.search(r"<dt>[优良中差]</dt>", page) and "样本不足" in page
 
 
 def test_results_that_live_by_the_rules_still_wait_for_the_close_here(desk, app, at):

@@ -65,9 +65,9 @@ def test_what_cannot_be_read_stays_as_typed():
 
 
 def test_faults_find_their_fields():
-    errors = [{"pointer": "#/content/account/seal", "detail": "a"}, {"pointer": "#/content/contact/phone", "detail": "b"},
-              {"pointer": "#/window/closes_at", "detail": "c"}, {"pointer": "#/prizes/0/count", "detail": "d"},
-              {"pointer": "#/slug", "detail": "e"}, {"pointer": "#/entropy/0/issue", "detail": "f"}, {"pointer": "#/subjects/0/grades", "detail": "g"}]
+    pointers = {"#/content/account/seal": "a", "#/content/contact/phone": "b", "#/window/closes_at": "c", "#/prizes/0/count": "d",
+                "#/slug": "e", "#/entropy/0/issue": "f", "#/subjects/0/grades": "g"}
+    errors = [{"pointer": pointer, "detail": detail} for pointer, detail in pointers.items()]
     assert forms.faults_by_field(errors) == {"account_seal": "a", "contact_phone": "b", "closes_at": "c", "prizes": "d", "slug": "e",
                                              "entropy_issue": "f", "grades": "g"}
 

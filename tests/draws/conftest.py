@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import base64
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from flask import Flask
 
-from config.settings import Settings
-from tests.databases import ENGINES, fresh_database
-from wxbackend import create_app, keys
+from tests.conftest import emptied_database
+from wxbackend import keys
 from wxbackend.accounts.models import Person, Staff
 from wxbackend.campaigns import service as campaigns
 from wxbackend.campaigns.models import Campaign, Prize
@@ -30,31 +29,22 @@ LINE = "ssq:2022005=03.08.15.21.27.33./06./"
 BULLETIN = "https://www.cwl.gov.cn/ssq/2022005"
 
 
-def make_settings(url: str, folder: Path) -> Settings:
-    key = base64.b64encode(bytes(32)).decode()
-    return Settings(environment="test", instance_dir=str(folder), database_url=url, secret_key="test", data_key=key,
-                    account_secret="test", account_token="test", account_aes_key=key[:43],
-                    miniprogram_secret="test", miniprogram_token="test", miniprogram_aes_key=key[:43])
+everywhere = pytest.mark.parametrize("database", ["sqlite", "postgresql", "mariadb"])
 
 
 @pytest.fixture
 def database() -> str:
-    """SQLite, unless a test asks for others: @everywhere."""
+    """SQLite, unless a test says @everywhere."""
     return "sqlite"
 
 
-everywhere = pytest.mark.parametrize("database", ENGINES)
-
-
 @pytest.fixture
-def app(database: str, tmp_path: Path) -> Iterator[Flask]:
-    with fresh_database(database, tmp_path) as url:
-        app = create_app(make_settings(url, tmp_path))
-        with app.app_context():
-            db.create_all()
-            yield app
-            db.session.remove()
-            db.engine.dispose()
+def app(database: str, make_app: Callable[..., Flask], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
+    url = "" if database == "sqlite" else emptied_database(database, tmp_path_factory)
+    app = make_app(database_url=url)
+    with app.app_context():
+        yield app
+        db.session.remove()
 
 
 def make_campaign(slug: str = "reform-2021", prizes: int = 5, **changes) -> Campaign:
@@ -103,3 +93,28 @@ def desk(app: Flask) -> SimpleNamespace:
     db.session.add_all(found.values())
     db.session.commit()
     return SimpleNamespace(**found)
+
+
+def at_once(app: Any, deed: Callable[[], Any], times: int = 6) -> list[Any]:
+    """The deed in as many threads as `times`, each with a session and transaction of its own; results or exceptions."""
+    db.session.rollback()   # on SQLite an open transaction of ours would keep everybody out
+    gate, said = threading.Barrier(times), []
+
+    def go() -> None:
+        with app.app_context():
+            gate.wait()
+            try:
+                said.append(deed())
+                db.session.commit()
+            except Exception as e:
+                db.session.rollback()
+                said.append(e)
+            finally:
+                db.session.remove()
+
+    threads = [threading.Thread(target=go) for _ in range(times)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return said

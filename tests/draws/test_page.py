@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import threading
 from collections.abc import Iterator
 
@@ -13,9 +12,6 @@ from werkzeug.serving import make_server
 from tests.draws.conftest import BULLETIN, DRAWN, FREEZE, NUMBERS
 from wxbackend.draws import service as draws
 from wxbackend.extensions import db
-
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
 
 
 @pytest.fixture
@@ -32,15 +28,11 @@ def address(app, campaign, desk) -> Iterator[str]:
 
 
 @pytest.fixture
-def phone(address) -> Iterator:
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        page = browser.new_page(viewport={"width": 390, "height": 844})
-        page.goto(address)
-        yield page
-        browser.close()
+def phone(address, chromium) -> Iterator:
+    page = chromium.new_page(viewport={"width": 390, "height": 844})
+    page.goto(address)
+    yield page
+    page.close()
 
 
 def pressed(phone) -> str:

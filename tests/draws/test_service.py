@@ -1,31 +1,26 @@
-"""Freeze, two people's numbers, one draw: on a real database."""
+"""Two people's numbers, one draw: on a real database."""
 
 from __future__ import annotations
 
-import itertools
 import json
-import threading
 from collections import Counter
-from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from sqlalchemy import func, select
 
-from tests.draws.conftest import BULLETIN, DRAWN, FREEZE, LINE, NUMBERS, OPENS, VOTING, everywhere, make_campaign, make_voter
-from wxbackend import jobs
+from tests.draws.conftest import BULLETIN, DRAWN, FREEZE, LINE, NUMBERS, OPENS, VOTING, at_once, everywhere, make_campaign, make_voter
 from wxbackend.accounts.models import Staff
 from wxbackend.audit.models import AuditEntry
 from wxbackend.campaigns.models import Campaign
-from wxbackend.draws import rules, shown
 from wxbackend.draws import service as draws
+from wxbackend.draws import shown
 from wxbackend.draws.models import Award, Draw, DrawLine, NumberEntry
 from wxbackend.draws.verify import verify
 from wxbackend.extensions import db
 from wxbackend.problems import Invalid
 from wxbackend.submissions import service as submissions
-from wxbackend.tickets import service as tickets
 
 SECOND = timedelta(seconds=1)
 
@@ -40,110 +35,6 @@ def drawn(campaign: Campaign, desk: Any) -> Draw:
     assert draws.enter_numbers(draw, desk.laochen, NUMBERS, BULLETIN, DRAWN) is draws.Entered.DRAWN
     db.session.commit()
     return draw
-
-
-def at_once(app: Any, deed: Callable[[], Any], times: int = 6) -> list[Any]:
-    """The deed in as many threads as `times`, each with a session and transaction of its own; results or exceptions."""
-    db.session.rollback()   # on SQLite an open transaction of ours would keep everybody out
-    gate, said = threading.Barrier(times), []
-
-    def go() -> None:
-        with app.app_context():
-            gate.wait()
-            try:
-                said.append(deed())
-                db.session.commit()
-            except Exception as e:
-                db.session.rollback()
-                said.append(e)
-            finally:
-                db.session.remove()
-
-    threads = [threading.Thread(target=go) for _ in range(times)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return said
-
-
-# ---- the freeze ----
-
-def test_nothing_is_frozen_a_moment_too_early(campaign):
-    with pytest.raises(draws.NotYet, match="1月11日（周二）18:00封存"):
-        draws.freeze(campaign, FREEZE - timedelta(microseconds=1))
-    with pytest.raises(draws.NotYet):
-        draws.of(campaign)
-
-
-def test_the_list_is_every_live_ticket_of_everybody_in_the_draw(campaign):
-    draw = draws.freeze(campaign, FREEZE)
-    lines = draws.lines_of(draw)
-    assert [line[:16] for line in lines] == [ticket.ticket_id for ticket in tickets.live(campaign)]
-    assert lines == sorted(lines) and len(set(lines)) == draw.tickets == 50 and draw.persons == 20
-    assert (draw.root, draw.list_sha256) == (rules.list_root(lines), rules.list_sha256(lines))
-    assert campaign.frozen_at == FREEZE and draw.public_id == "reform-2021-1"
-
-
-def test_who_did_not_enter_withdrew_or_lost_a_ticket_is_not_in_it(campaign):
-    bystander, leaver, loser = make_voter(campaign, 50, days=2, enters=False), make_voter(campaign, 51), make_voter(campaign, 52, days=2)
-    submissions.erase(submissions.entrant(campaign, leaver.id), VOTING)
-    tickets.revoke(tickets.of(campaign, loser.id)[0], "not-yours", VOTING)
-    draw = draws.freeze(campaign, FREEZE)
-    counts = select(DrawLine.person_id, func.count()).where(DrawLine.draw_id == draw.id).group_by(DrawLine.person_id)
-    mine = dict(db.session.execute(counts).all())
-    assert (mine.get(bystander.id), mine.get(leaver.id), mine[loser.id]) == (None, None, 1)
-
-
-def test_one_phone_is_one_person_by_the_tag_of_whoever_came_first(campaign):
-    first, second = make_voter(campaign, 60, days=2, phone="13900000000"), make_voter(campaign, 61, days=3, phone="13900000000")
-    draw = draws.freeze(campaign, FREEZE)
-    tags = set(db.session.scalars(select(DrawLine.person_tag).where(DrawLine.person_id.in_((first.id, second.id)))))
-    assert tags == {tickets.person_tag(campaign.ticket_key, first.public_id)} and draw.persons == 21
-
-
-def test_excluded_phones_leave_with_tag_and_class_of_reason_only(campaign, desk):
-    cousin = make_voter(campaign, 70, days=2, phone="13900000001")
-    assert draws.exclude(campaign, ["13900000001", "13900000002"], "relative", desk.laochen, VOTING) == 2
-    assert draws.exclude(campaign, ["13900000001"], "staff", desk.laochen, VOTING) == 0
-    draw = draws.freeze(campaign, FREEZE)
-    assert draw.excluded == [{"person": tickets.person_tag(campaign.ticket_key, cousin.public_id), "reason": "relative"}]
-    assert draw.persons == 20
-
-
-def test_nobody_is_excluded_after_the_freeze(campaign, desk):
-    with pytest.raises(draws.ExclusionTooLate):
-        draws.exclude(campaign, ["13800000001"], "staff", desk.laochen, FREEZE)
-
-
-def test_no_ticket_is_given_or_taken_after_the_freeze(campaign):
-    draws.freeze(campaign, FREEZE)
-    with pytest.raises(tickets.AlreadyFrozen):
-        tickets.grant(campaign, make_voter(make_campaign("later"), 80).id, VOTING.date(), "vote", FREEZE + SECOND)
-    with pytest.raises(tickets.AlreadyFrozen):
-        tickets.revoke(tickets.live(campaign)[0], "not-yours", FREEZE + SECOND)
-
-
-def test_the_worker_freezes_by_itself_when_the_instant_comes(campaign):
-    jobs.run_due(FREEZE - SECOND)
-    with pytest.raises(draws.NotYet):
-        draws.of(campaign)
-    jobs.run_due(FREEZE + SECOND)
-    assert draws.of(campaign).frozen_at == FREEZE + SECOND
-
-
-@everywhere
-def test_of_freezes_at_once_one_makes_the_draw(app, campaign):
-    campaign_id = campaign.id
-    said = at_once(app, lambda: draws.freeze(db.session.get_one(Campaign, campaign_id), FREEZE).id)
-    assert len(set(said)) == 1, said
-    assert db.session.scalar(select(func.count()).select_from(DrawLine)) == 50
-    assert db.session.scalar(select(func.count()).where(AuditEntry.verb == "draw.frozen")) == 1
-
-
-def test_a_campaign_without_tickets_freezes_an_empty_list(app, desk):
-    draw = drawn(make_campaign(), desk)
-    assert draw.tickets == 0 and draws.awards(draw) == [] and verify(json.loads(draw.transcript))
 
 
 # ---- the numbers ----
@@ -200,25 +91,6 @@ def test_numbers_come_after_the_drawing_where_its_hour_is_known(app, desk):
 
 
 @everywhere
-def test_a_grant_racing_the_freeze_is_in_the_list_or_refused(app, campaign):
-    owner, campaign_id = make_voter(campaign, 90).id, campaign.id
-    db.session.commit()
-    turn = itertools.count()
-
-    def deed() -> Any:
-        n, mine = next(turn), db.session.get_one(Campaign, campaign_id)
-        if n == 3:
-            return draws.freeze(mine, FREEZE).public_id
-        return tickets.grant(mine, owner, VOTING.date(), "vote", FREEZE - SECOND, n=10 + n).ticket_id
-
-    said = at_once(app, deed, times=8)
-    refused = [one for one in said if isinstance(one, Exception)]
-    assert "reform-2021-1" in said and all(isinstance(one, tickets.AlreadyFrozen) for one in refused), said
-    listed = [line[:16] for line in draws.lines_of(draws.by_public_id("reform-2021-1"))]
-    assert listed == [ticket.ticket_id for ticket in tickets.live(campaign)] and len(listed) == 51 + 7 - len(refused)
-
-
-@everywhere
 def test_two_people_pressing_at_once_draw_once(app, campaign, desk):
     draws.freeze(campaign, FREEZE)
     db.session.commit()
@@ -263,7 +135,7 @@ def test_a_second_run_changes_not_one_byte(campaign, desk):
 
 def test_a_list_changed_behind_our_back_is_never_drawn(campaign, desk):
     draw = draws.freeze(campaign, FREEZE)
-    db.session.scalars(select(DrawLine).where(DrawLine.position == 7)).one().person_tag = "0" * 16
+    db.session.add(DrawLine(draw_id=draw.id, position=51, ticket_id="f" * 16, person_tag="0" * 16, person_id=1))
     db.session.flush()
     with pytest.raises(RuntimeError, match="fingerprint"):
         draws.run(draw, LINE, DRAWN)
@@ -300,3 +172,8 @@ def test_winners_are_named_only_by_their_own_tick(campaign, desk):
 
 def test_the_instants_of_the_example_are_in_order():
     assert OPENS < VOTING < FREEZE < DRAWN
+
+
+def test_a_campaign_without_tickets_freezes_an_empty_list(app, desk):
+    draw = drawn(make_campaign(), desk)
+    assert draw.tickets == 0 and draws.awards(draw) == [] and verify(json.loads(draw.transcript))

@@ -8,7 +8,9 @@ import pytest
 
 from tests import factories
 from tests.factories import NOON
-from wxbackend.ballots import service as ballots
+from wxbackend.draws import service as draws
+from wxbackend.extensions import db
+from wxbackend.submissions import service as submissions
 
 URL = "/c/futian-2021-reform"
 
@@ -18,7 +20,7 @@ def text_of(response) -> str:
 
 
 def test_the_front_page_lists_what_is_running(campaign, browser, at):
-    assert text_of(browser().get("/")).count(campaign.title) == 2
+    assert text_of(browser().get("/")).count("去看看") == 2
     at(campaign.evidence_until)
     assert "现在没有进行中的活动" in text_of(browser().get("/"))
 
@@ -42,7 +44,7 @@ def test_results_show_their_formula(campaign, browser, at):
 
 def test_rules_state_prize_way_times_and_fingerprint(campaign, browser):
     page = text_of(browser().get(URL + "/rules"))
-    for said in ("青年文化盲盒", "30份", "1月8日（周六）09:00", "1月11日（周二）18:00", "双色球第2022005期", "一人最多中一次", "5个工作日", "0755"):
+    for said in ("青年文化盲盒", "30份", "1月8日（周六）09:00", "1月11日（周二）18:00", "双色球第2022005期", "一人最多中一次", "0755"):
         assert said in page
     assert campaign.rules.sha256 in page.replace(" ", "")
     assert browser().get(URL + "/rules.json").get_data(as_text=True) == campaign.rules.canonical
@@ -87,14 +89,10 @@ def test_what_is_not_there_is_told_kindly(campaign, browser, path):
 
 
 def test_the_draw_is_published_masked(campaign, browser, at):
-    from wxbackend.draws import service as draws
-    from wxbackend.extensions import db
-
-    for n in range(40):
+    for n in range(34):
         voter = factories.make_voter(f"市民{n}")
         factories.cast(campaign, voter)
         factories.enter(campaign, voter, "王小梅", f"138{n:08d}")
-        from wxbackend.submissions import service as submissions
         submissions.tap(campaign, voter.person_id, NOON.date(), NOON)
     db.session.commit()
     draw = draws.freeze(campaign, at(campaign.freeze_at)) or draws.of(campaign)
@@ -107,10 +105,5 @@ def test_the_draw_is_published_masked(campaign, browser, at):
     after = text_of(browser().get("/w/" + draw.public_id))
     assert len(re.findall(r"138\*{4}\d{4}", after)) == 30 and not re.search(r"\d{11}", re.sub(r"csrf_token.*?>", "", after))
     assert "王小梅" not in after and "抽奖结果出来了" in text_of(browser("阿美").get(URL))
-    won = sum("您中奖了，恭喜！" in text_of(browser(f"市民{n}").get(URL + "/mine")) for n in range(40))
-    assert won == 30
-
-
-def test_a_receipt_of_one_campaign_counts_for_itself(campaign):
-    receipt = factories.cast(campaign, factories.make_voter("阿美")).receipt
-    assert ballots.read_token(receipt.token).campaign.slug == campaign.slug
+    told = [text_of(browser(f"市民{n}").get(URL + "/mine")) for n in range(34)]
+    assert sum("您中奖了，恭喜！" in page for page in told) == 30 and sum("候补第" in page for page in told) == 4

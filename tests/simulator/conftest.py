@@ -36,6 +36,7 @@ class FakeProduct:
     received: list[dict[str, Any]] = field(default_factory=list)
     raw_reply: str | None = None
     only_forward: bool = False
+    more: list[dict[str, Any]] = field(default_factory=list)   # campaigns listed before the hosted one
     config: simulator.Config = field(default_factory=simulator.Config)
 
     def app(self) -> Flask:
@@ -57,7 +58,7 @@ class FakeProduct:
         campaign = {"slug": "reform", "title": "家门口的文化馆，请您打个分", "mode": "hosted",
                     "entry_url": f"{self.url}/c/reform?s=article", "opens_at": "2022-01-04T10:00:00+08:00",
                     "closes_at": "2022-01-08T09:00:00+08:00", "freeze_at": "2022-01-11T18:00:00+08:00"}
-        return {"now": self.at.isoformat(), "said": "", "campaigns": [campaign]}
+        return {"now": self.at.isoformat(), "said": "", "campaigns": [*self.more, campaign]}
 
     def callback(self) -> Any:
         outer = {e.tag: e.text or "" for e in ElementTree.fromstring(request.get_data())}
@@ -107,7 +108,7 @@ def market():
 @pytest.fixture
 def shop(market):
     """The fake product as on its first day."""
-    market.at, market.answers, market.received, market.raw_reply, market.only_forward = THURSDAY, [], [], None, False
+    market.at, market.answers, market.received, market.raw_reply, market.only_forward, market.more = THURSDAY, [], [], None, False, []
     return market
 
 

@@ -93,7 +93,7 @@ def test_an_uploaded_picture_is_sent_before_the_words(phone, shop):
 def test_another_persons_phone_has_none_of_the_products_cookies(phone):
     answer = phone.post("/who", data={"who": "laochen"})
     cookies = answer.headers.getlist("Set-Cookie")
-    assert any(c.startswith("sim_person=laochen;") for c in cookies)
+    assert any(c.startswith("sim_person=laochen;") for c in cookies) and any(c.startswith("elder=1;") for c in cookies)
     for name in ("wxv", "session"):
         assert any(c.startswith(f"{name}=;") and "Max-Age=0" in c and "Path=/" in c for c in cookies)
     assert not any(c.startswith("wxv=") for c in phone.post("/who", data={"who": "laochen"}).headers.getlist("Set-Cookie"))
@@ -130,6 +130,15 @@ def test_the_scanner_offers_every_source(phone, shop):
     page = phone.get("/scan").text
     assert "公众号文章" in page and "海报" in page and "s%3Dposter" in page
     assert with_source("http://a/c/x?s=article&y=1", "poster") == "http://a/c/x?y=1&s=poster"
+
+
+def test_printed_codes_only_and_the_hosted_vote_first(sim, shop):
+    named = (("hq", "总馆海报"), ("menu", "公众号菜单"), ("chat", "聊天"))
+    sources = [{"code": code, "name": name, "url": f"{shop.url}/c/x?s={code}"} for code, name in named]
+    shop.more = [{"slug": "x", "title": "街道评议", "mode": "external", "entry_url": "/c/x", "sources": sources, "draw_url": "/d/x-1"}]
+    first, second = sim.extensions["product"].look(fresh=True).campaigns
+    assert (first.mode, second.mode, second.menu_url) == ("hosted", "external", f"{shop.url}/c/x?s=menu")
+    assert second.sources == (("总馆海报", f"{shop.url}/c/x?s=hq"),) and second.draw_url == f"{shop.url}/d/x-1"
 
 
 def test_a_mini_programs_login_code_works(phone, wechat):
