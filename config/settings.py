@@ -124,22 +124,27 @@ class Settings:
     @classmethod
     def from_env(cls) -> Settings:
         """Read the process's environment. Raises SettingsError with every fault at once."""
-        env = FileAwareEnv(eager=False)
+        env = FileAwareEnv(eager=False, strip_whitespace=True)   # a file's last line break is no part of the secret
         values: dict[str, Any] = {}
+        faults: list[str] = []
         for f in fields(cls):
             read = {"str": env.str, "int": env.int, "float": env.float, "bool": env.bool}[str(f.type)]
-            values[f.name] = read(f.name.upper()) if f.default is MISSING else read(f.name.upper(), f.default)
+            try:
+                values[f.name] = read(f.name.upper()) if f.default is MISSING else read(f.name.upper(), f.default)
+            except ValueError as e:   # NAME_FILE leads nowhere
+                faults.append(f"{f.name.upper()}: {e}")
         try:
             env.seal()
         except EnvValidationError as e:
-            faults = [f"{name}: {' '.join(why)}" for name, why in e.error_messages.items()]
-            missing = {f.name: _stand_in(f.name) for f in fields(cls) if values.get(f.name) is None}
-            try:   # stand-ins fill the holes, so that the checks across fields speak in the same breath
-                cls(**(values | missing))
-            except SettingsError as more:
-                faults += more.faults
-            raise SettingsError(faults) from None
-        return cls(**values)
+            faults += [f"{name}: {' '.join(why)}" for name, why in e.error_messages.items()]
+        if not faults:
+            return cls(**values)
+        missing = {f.name: _stand_in(f.name) for f in fields(cls) if values.get(f.name) is None}
+        try:   # stand-ins fill the holes, so that the checks across fields speak in the same breath
+            cls(**(values | missing))
+        except SettingsError as more:
+            faults += more.faults
+        raise SettingsError(faults)
 
 
 def _stand_in(name: str) -> Any:

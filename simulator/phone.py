@@ -16,7 +16,8 @@ from simulator.wire import product, world
 
 bp = Blueprint("phone", __name__)
 
-PRODUCT_COOKIES = ("wxv", "session")   # the voter's door and the server-side session: another phone has neither
+PRODUCT_COOKIES = ("wxv", "session", "elder")   # who voted here, the form's session, 长辈版: another phone has its own
+ELDERS = {"laochen"}                            # switched to 长辈版 on their phones long ago
 JUMPS = {"tomorrow": "到明天0点", "before-close": "到截止前1分钟", "draw": "到抽奖"}
 NOTES = {"none": "先投票，再截图。", "shot": "截好了，在相册里。点“发送”就发给公众号。", "given": "转过去了，换成那一位就能看到。",
          "away": "时间没有动。活动网站还没开，开了再来。",
@@ -182,6 +183,8 @@ def who() -> Any:
     if person.id != request.cookies.get("sim_person"):
         for name in PRODUCT_COOKIES:
             response.set_cookie(name, "", max_age=0, path="/")
+        if person.id in ELDERS:
+            response.set_cookie("elder", "1", samesite="Lax")
     return response
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from flask import Flask
+from flask import Flask, g
 from flask_migrate import upgrade
 from sqlalchemy import create_engine, text
 from sqlalchemy.pool import NullPool
@@ -83,6 +83,8 @@ def make_app(migrated: Path, tmp_path: Path) -> Iterator[Callable[..., Flask]]:
         if not changes.get("database_url"):
             shutil.copy(migrated, folder / "wxbackend.db")
         app = create_app(settings_for(folder, **({"store_namespace": f"t{os.getpid()}-{next(_names)}"} | changes)))
+        # Requests of a test client share the pushed context: what one request left in `g` must not serve the next.
+        app.before_request_funcs.setdefault(None, []).insert(0, lambda: g.__dict__.clear())
         made.append(app)
         return app
 

@@ -15,14 +15,14 @@ from sqlalchemy import BigInteger, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Mapped, mapped_column
 
-from wxbackend.extensions import db, settings
+from wxbackend.extensions import Base, db, settings
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 WEEKDAYS = "一二三四五六日"
 LOOK_AGAIN_SECONDS = 0.3
 
 
-class ClockOffset(db.Model):
+class ClockOffset(Base):
     """How far the demo's clock runs ahead of the wall; one row, never in production."""
 
     __tablename__ = "clock_offset"

@@ -7,10 +7,10 @@ from datetime import datetime
 from sqlalchemy import CheckConstraint, ForeignKey, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from wxbackend.extensions import Id, Instant, db
+from wxbackend.extensions import Base, Id, Instant
 
 
-class Person(db.Model):
+class Person(Base):
     """One human being, whatever doors she came through. `public_id` is random and never shown beside a grade."""
 
     __tablename__ = "person"
@@ -21,7 +21,7 @@ class Person(db.Model):
     created_at: Mapped[datetime] = mapped_column(Instant)
 
 
-class Identity(db.Model):
+class Identity(Base):
     """A person as one app of WeChat knows her."""
 
     __tablename__ = "identity"
@@ -35,7 +35,7 @@ class Identity(db.Model):
     person: Mapped[Person] = relationship()
 
 
-class VoterToken(db.Model):
+class VoterToken(Base):
     """A device on which a person is logged in: a random token, kept as its hash, revocable."""
 
     __tablename__ = "voter_token"
@@ -49,7 +49,7 @@ class VoterToken(db.Model):
     identity: Mapped[Identity] = relationship()
 
 
-class Staff(db.Model):
+class Staff(Base):
     """Somebody who works at the institution. Roles: manager 活动管理员, reviewer 审核员, auditor 监督员."""
 
     __tablename__ = "staff"
@@ -64,7 +64,7 @@ class Staff(db.Model):
     created_at: Mapped[datetime] = mapped_column(Instant)
 
 
-class StaffSession(db.Model):
+class StaffSession(Base):
     """One login of one member of staff, ended by logging out, by time or by an administrator."""
 
     __tablename__ = "staff_session"

@@ -8,12 +8,12 @@ from typing import Any
 from sqlalchemy import String, event, insert
 from sqlalchemy.orm import Mapped, mapped_column
 
-from wxbackend.extensions import Id, Instant, db
+from wxbackend.extensions import Base, Id, Instant
 
 GENESIS = "0" * 64
 
 
-class AuditEntry(db.Model):
+class AuditEntry(Base):
     """One deed of staff, of a citizen or of the system itself, bound to the entry before it by that entry's hash.
 
     An entry follows exactly one other, so the chain cannot fork; the first follows 64 zeros.
@@ -27,12 +27,12 @@ class AuditEntry(db.Model):
     verb: Mapped[str] = mapped_column(String(80))
     subject: Mapped[str] = mapped_column(String(160))
     why: Mapped[str] = mapped_column(String(500))
-    facts: Mapped[str] = mapped_column(db.Text)   # JSON as it was hashed
+    facts: Mapped[str] = mapped_column(Text)   # JSON as it was hashed
     prev_hash: Mapped[str] = mapped_column(String(64), unique=True)
     hash: Mapped[str] = mapped_column(String(64), unique=True)
 
 
-class AuditHead(db.Model):
+class AuditHead(Base):
     """The last entry's hash, in one row: writers queue at it, and entries cut off from the end are missed."""
 
     __tablename__ = "audit_head"

@@ -7,10 +7,10 @@ from datetime import date, datetime
 from sqlalchemy import CheckConstraint, Index, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from wxbackend.extensions import Id, Instant, db
+from wxbackend.extensions import Base, Id, Instant
 
 
-class Ballot(db.Model):
+class Ballot(Base):
     """One person's rating of one subject on one local day, as cast.
 
     `quota_key` is ``s<subject id>``, or ``c<campaign id>`` where the quota is per campaign; with the person and the day it may stand
@@ -41,7 +41,7 @@ class Ballot(db.Model):
     cast_at: Mapped[datetime] = mapped_column(Instant)
 
 
-class Tally(db.Model):
+class Tally(Base):
     """Ballots counted per subject, day and grade, moved in the vote's own transaction.
 
     One row per server process (`shard`), so that two processes never wait for each other's row.
@@ -56,7 +56,7 @@ class Tally(db.Model):
     count: Mapped[int]
 
 
-class BallotBatch(db.Model):
+class BallotBatch(Base):
     """A batch of votes that was committed. Its id is written first in the transaction, so that a batch whose COMMIT went
     unanswered meets itself when it is tried again, and nothing counts twice."""
 

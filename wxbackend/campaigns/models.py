@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import JSON, CheckConstraint, ForeignKey, String, Text, UniqueConstraint
@@ -10,10 +10,10 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from wxbackend import clock, keys
 from wxbackend.campaigns.rules import Grade, Phase, day_number, is_open, phase
-from wxbackend.extensions import Id, Instant, LongText, db
+from wxbackend.extensions import Base, Id, Instant, LongText
 
 
-class Campaign(db.Model):
+class Campaign(Base):
     """One 活动. `hosted`: the ballot box is ours. `external`: somebody else's page holds the vote, screenshots come to us.
 
     `opens_at <= t < closes_at` is the vote; evidence is taken until `evidence_until`; at `freeze_at` the list of tickets is sealed
@@ -81,16 +81,25 @@ class Campaign(db.Model):
     def day(self, at: datetime) -> date:
         return clock.local_day(at, self.zone)
 
+    @property
+    def first_day(self) -> date:
+        return self.day(self.opens_at)
+
+    @property
+    def last_day(self) -> date:
+        """The last local day on which a vote is possible: a window closing at 0点 sharp ends with the day before."""
+        return self.day(self.closes_at - timedelta(microseconds=1))
+
     def day_number(self, day: date) -> int:
         """1 for the day of opening."""
-        return day_number(self.day(self.opens_at), day)
+        return day_number(self.first_day, day)
 
     def say(self, at: datetime) -> str:
         """1月8日（周六）09:00 in the campaign's zone."""
         return clock.say_time(at, self.zone)
 
 
-class Subject(db.Model):
+class Subject(Base):
     """What is rated (评议项目). `grades` are the wire values offered, in order."""
 
     __tablename__ = "subject"
@@ -110,7 +119,7 @@ class Subject(db.Model):
         return any(g["grade"] == grade.value for g in self.grades)
 
 
-class Source(db.Model):
+class Source(Base):
     """A channel a code hangs in (渠道): the article, a poster at one branch. Its QR carries campaign and code, nothing else."""
 
     __tablename__ = "source"
@@ -124,7 +133,7 @@ class Source(db.Model):
     campaign: Mapped[Campaign] = relationship(back_populates="sources")
 
 
-class Prize(db.Model):
+class Prize(Base):
     """One tier of prizes; `count` of them exist."""
 
     __tablename__ = "prize"
@@ -140,7 +149,7 @@ class Prize(db.Model):
     campaign: Mapped[Campaign] = relationship(back_populates="prizes")
 
 
-class Box(db.Model):
+class Box(Base):
     """One packed blind box (盲盒). What is in it stays sealed until it is handed out; the packing list's hash is in the rules."""
 
     __tablename__ = "box"
@@ -153,7 +162,7 @@ class Box(db.Model):
     campaign: Mapped[Campaign] = relationship(back_populates="boxes")
 
 
-class RulesVersion(db.Model):
+class RulesVersion(Base):
     """The rules as published: canonical JSON and its SHA-256. Never changed (a trigger refuses); an amendment is a new version."""
 
     __tablename__ = "rules_version"

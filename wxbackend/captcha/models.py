@@ -7,10 +7,10 @@ from datetime import datetime
 from sqlalchemy import String
 from sqlalchemy.orm import Mapped, mapped_column
 
-from wxbackend.extensions import Instant, db
+from wxbackend.extensions import Base, Instant
 
 
-class CaptchaChallenge(db.Model):
+class CaptchaChallenge(Base):
     """A picture shown to somebody and not answered yet. Whoever deletes the row has redeemed it."""
 
     __tablename__ = "captcha_challenge"

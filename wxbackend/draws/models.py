@@ -9,10 +9,10 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from wxbackend.accounts.models import Staff
 from wxbackend.campaigns.models import Campaign
-from wxbackend.extensions import Id, Instant, LongText, db
+from wxbackend.extensions import Base, Id, Instant, LongText
 
 
-class Draw(db.Model):
+class Draw(Base):
     """One draw of a campaign, made by its freeze. There is one only: UNIQUE(campaign, number), and nothing draws again.
 
     frozen: the list is sealed and public, the public drawing is awaited · drawn: the transcript is written.
@@ -51,7 +51,7 @@ class Draw(db.Model):
         return self.state == "drawn"
 
 
-class DrawLine(db.Model):
+class DrawLine(Base):
     """One line of the frozen list: a ticket and its person's tag. `person_id` stays here and is published nowhere."""
 
     __tablename__ = "draw_line"
@@ -69,7 +69,7 @@ class DrawLine(db.Model):
     person_id: Mapped[int] = mapped_column(Id, ForeignKey("person.id"))
 
 
-class NumberEntry(db.Model):
+class NumberEntry(Base):
     """What one member of staff copied from the official bulletin, sealed until the second has done so, too."""
 
     __tablename__ = "number_entry"
@@ -86,7 +86,7 @@ class NumberEntry(db.Model):
     staff: Mapped[Staff] = relationship()
 
 
-class Award(db.Model):
+class Award(Base):
     """Where a person came: a winner with tier and box, or an alternate in line."""
 
     __tablename__ = "award"
@@ -111,7 +111,7 @@ class Award(db.Model):
     draw: Mapped[Draw] = relationship()
 
 
-class Exclusion(db.Model):
+class Exclusion(Base):
     """A phone that may not win (staff, relatives, suppliers), decided before the freeze; kept as a keyed hash only."""
 
     __tablename__ = "exclusion"

@@ -7,10 +7,10 @@ from datetime import datetime
 from sqlalchemy import String
 from sqlalchemy.orm import Mapped, mapped_column
 
-from wxbackend.extensions import Id, Instant, db
+from wxbackend.extensions import Base, Id, Instant
 
 
-class InboxMessage(db.Model):
+class InboxMessage(Base):
     """A message or event that WeChat delivered: its key (so that up to three deliveries act once) and the reply given.
 
     What people wrote is not kept here: pictures become submissions, names and phones entrants.

@@ -7,10 +7,10 @@ from datetime import datetime
 from sqlalchemy import Index, String
 from sqlalchemy.orm import Mapped, mapped_column
 
-from wxbackend.extensions import Id, Instant, db
+from wxbackend.extensions import Base, Id, Instant
 
 
-class Job(db.Model):
+class Job(Base):
     """One piece of work that was promised in the same transaction as the row it is about.
 
     Open until `done_at` or `dead_at` is set. Whoever works on it holds it until `lease_until`; a worker that was
@@ -22,7 +22,7 @@ class Job(db.Model):
 
     id: Mapped[int] = mapped_column(Id, primary_key=True)
     kind: Mapped[str] = mapped_column(String(64))
-    payload: Mapped[str] = mapped_column(db.Text)                            # JSON; ids, never names, phones or openids
+    payload: Mapped[str] = mapped_column(Text)                            # JSON; ids, never names, phones or openids
     dedupe_key: Mapped[str | None] = mapped_column(String(64), unique=True)  # a hash, so that it compares exactly everywhere
     run_at: Mapped[datetime] = mapped_column(Instant)
     lease_until: Mapped[datetime | None] = mapped_column(Instant)

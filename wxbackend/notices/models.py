@@ -8,10 +8,10 @@ from sqlalchemy import CheckConstraint, ForeignKey, String
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from wxbackend.accounts.models import Identity
-from wxbackend.extensions import Id, Instant, db
+from wxbackend.extensions import Base, Id, Instant
 
 
-class Notice(db.Model):
+class Notice(Base):
     """One message to one person in the account's chat. Its text holds no name, no phone, no grade.
 
     unsure: WeChat did not answer, so it may have arrived; it is not sent again.

@@ -143,7 +143,7 @@ def _mine(campaign: Campaign, person_id: int, at: datetime, filled: Filled | Non
     sent, entrant = submissions.of(campaign, person_id), submissions.entrant(campaign, person_id)
     ticketed, voted = {t.day for t in owned}, {r.day for r in receipts}
     waiting = {s.day for s in sent if s.day and s.state in ("pending", "arriving", "waiting")}
-    days = rules.strip(campaign.day(campaign.opens_at), rules.last_day(campaign.closes_at, campaign.zone), campaign.day(at),
+    days = rules.strip(campaign.first_day, campaign.last_day, campaign.day(at),
                        voted, ticketed, waiting)
     draw = draw_of(campaign)
     return show("mine", campaign, status, days=days, tickets=owned, receipts=receipts, entrant=entrant, at=at,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import Enum
 
-from wxbackend.clock import WEEKDAYS, local_day
+from wxbackend.clock import WEEKDAYS
 
 WIDTH = 176   # of the dots' drawing, in its own units
 
@@ -92,11 +92,6 @@ def strip(first: date, last: date, today: date, voted: Collection[date], tickete
         return Mark.AHEAD if day > today else Mark.TODAY if day == today else Mark.MISSED
 
     return [Day(day, mark(day), day == today) for day in days]
-
-
-def last_day(closes_at: datetime, zone: str) -> date:
-    """The last local day on which a vote is possible: a window closing at 0点 sharp ends with the day before."""
-    return local_day(closes_at - timedelta(microseconds=1), zone)
 
 
 @dataclass(frozen=True)

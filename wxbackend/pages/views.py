@@ -153,7 +153,7 @@ def _receipt(campaign: Campaign, person_id: int, which: str) -> ballots.Receipt:
 
 def comes_again(campaign: Campaign, at: datetime) -> bool:
     """Whether a vote is still possible after today."""
-    return campaign.day(at) < rules.last_day(campaign.closes_at, campaign.zone)
+    return campaign.day(at) < campaign.last_day
 
 
 def subject_offers(subject: Subject, grade: str) -> bool:

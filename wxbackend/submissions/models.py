@@ -9,12 +9,12 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from wxbackend.accounts.models import Person
 from wxbackend.campaigns.models import Campaign
-from wxbackend.extensions import Id, Instant, db
+from wxbackend.extensions import Base, Id, Instant
 
 STATES = ("arriving", "waiting", "pending", "approved", "rejected", "dropped")
 
 
-class Entrant(db.Model):
+class Entrant(Base):
     """A person who takes part in a campaign's draw: name and phone, sealed, with the consent they were given under.
 
     `phone_hash` finds equal phones without reading them. Withdrawn: name and phone are emptied, the row stays.
@@ -42,7 +42,7 @@ class Entrant(db.Model):
     withdrawn_at: Mapped[datetime | None] = mapped_column(Instant)
 
 
-class ChatEntry(db.Model):
+class ChatEntry(Base):
     """Where one person's talk with the account stands: the campaign chosen by keyword, told what is kept (`notified_at`), and what
     she sent before agreeing, sealed."""
 
@@ -58,7 +58,7 @@ class ChatEntry(db.Model):
     held_until: Mapped[datetime | None] = mapped_column(Instant, index=True)
 
 
-class Submission(db.Model):
+class Submission(Base):
     """One screenshot, or one tap, sent as evidence of one day's vote.
 
     arriving: the picture is on its way from WeChat · waiting: in order, but name and phone are missing · pending: a person must look ·

@@ -188,7 +188,7 @@ def approve(submission: Submission, staff: Staff, day: date | None, at: datetime
     chosen = day or submission.day
     if chosen is None:
         raise DayUnknown()
-    if not campaign.day(campaign.opens_at) <= chosen <= campaign.day(campaign.closes_at):
+    if not campaign.first_day <= chosen <= campaign.last_day:
         raise DayUnknown("这一天不在投票的日子里。")
     if campaign.is_hosted:   # the ballot box knows better than any picture whether she voted that day
         receipt = receipts.receipt_on(campaign, submission.person_id, chosen)

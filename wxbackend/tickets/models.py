@@ -7,10 +7,10 @@ from datetime import date, datetime
 from sqlalchemy import ForeignKey, Index, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from wxbackend.extensions import Id, Instant, db
+from wxbackend.extensions import Base, Id, Instant
 
 
-class Ticket(db.Model):
+class Ticket(Base):
     """One 签号: one approved evidence of one person on one local day for one activity.
 
     After the campaign's freeze the database refuses inserts and changes (triggers of migration 0005).
