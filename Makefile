@@ -1,10 +1,16 @@
 # Two commands matter: `make run` and `make test`. Both set everything up by themselves.
+SHELL := /bin/bash
+.SHELLFLAGS := -o pipefail -c
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMPS := $(VENV)/.stamps
 UV_PYTHON_DOWNLOADS := never
 export UV_PYTHON_DOWNLOADS
+
+# pip's report, thinned to one name a package, so that a newcomer sees it move.
+INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --progress-bar off --require-hashes -r
+NAMES := awk '/^Collecting /{split($$2, name, /[=[]/); print "  " name[1]; fflush()}'
 
 .PHONY: run test check bench-start clean-demo lock format help
 
@@ -43,11 +49,11 @@ $(STAMPS)/venv:
 	@mkdir -p $(STAMPS) && touch $@
 
 $(STAMPS)/run: requirements.lock $(STAMPS)/venv
-	@echo "installing dependencies (once, about half a minute) …"
-	@$(BIN)/python -m pip install --disable-pip-version-check --progress-bar on -q --require-hashes -r requirements.lock
+	@echo "installing dependencies (once) …"
+	@$(INSTALL) requirements.lock | $(NAMES)
 	@touch $@
 
 $(STAMPS)/dev: requirements-dev.lock $(STAMPS)/venv
 	@echo "installing dependencies for tests (once) …"
-	@$(BIN)/python -m pip install --disable-pip-version-check -q --require-hashes -r requirements-dev.lock
+	@$(INSTALL) requirements-dev.lock | $(NAMES)
 	@touch $@ $(STAMPS)/run

@@ -34,19 +34,26 @@ READY = "demo is ready"
 
 def main() -> None:
     with tempfile.TemporaryDirectory(prefix="wxbackend-bench-") as folder:
-        figures: dict[str, Any] = {"python": platform.python_version(), "cpus": os.cpu_count(), "load": round(os.getloadavg()[0], 2)}
+        figures: dict[str, Any] = {"python": platform.python_version(), "cpus": os.cpu_count(), "load": [load()]}
         with demo(folder) as (seconds, _said, _pid):
             figures["first_start_seconds"] = seconds
+        figures["load"].append(load())
         with demo(folder) as (seconds, said, pid):
             figures["second_start_seconds"] = seconds
             figures["voter_page"] = voter_page(*addresses(said))
             time.sleep(SETTLE_SECONDS)
             figures["processes"] = processes(pid)
+    figures["load"].append(load())
     for kind in ("rss", "pss"):
         figures[f"{kind}_mb"] = round(sum(p[f"{kind}_mb"] for p in figures["processes"]), 1)
     show(figures)
     if os.environ.get("BENCH_OUT"):
         Path(os.environ["BENCH_OUT"]).write_text(json.dumps(figures, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+
+
+def load() -> float:
+    """How many processes wanted to run in the last minute: with more than the CPUs, times say little."""
+    return round(os.getloadavg()[0], 2)
 
 
 @contextmanager
@@ -95,7 +102,8 @@ def voter_page(app: str, phone: str) -> dict[str, int]:
     assert "captcha_id" in page.text, page.url
     linked = re.findall(r'<(?:link rel="stylesheet" href|script src)="([^"]+)"', page.text)
     captcha = re.search(r'src="(data:image/jpeg[^"]+)"', page.text)
-    parts = {"html": page.content} | {url.partition("?")[0].rpartition("/")[2]: browser.get(urljoin(app, url), timeout=20).content for url in linked}
+    files = {url.partition("?")[0].rpartition("/")[2]: browser.get(urljoin(app, url), timeout=20).content for url in linked}
+    parts = {"html": page.content} | files
     return {name: len(body) for name, body in parts.items()} | {
         "captcha_in_html": len(captcha.group(1)) if captcha else 0, "total": sum(map(len, parts.values())),
         "total_gzip": sum(len(gzip.compress(body, 6)) for body in parts.values())}
@@ -131,7 +139,7 @@ def _what(pid: int) -> str:
 
 
 def show(figures: dict[str, Any]) -> None:
-    print(f"\nPython {figures['python']}, {figures['cpus']} CPUs, load {figures['load']} at the beginning\n")
+    print(f"\nPython {figures['python']}, {figures['cpus']} CPUs, load {' → '.join(map(str, figures['load']))} while it ran\n")
     rows = [("first start until ready (migrates, fills)", f"{figures['first_start_seconds']:.1f} s"),
             ("second start until ready", f"{figures['second_start_seconds']:.1f} s")]
     rows += [(f"memory, {p['what']}", f"{p['rss_mb']:.0f} MB resident ({p['pss_mb']:.0f} MB proportional)") for p in figures["processes"]]

@@ -47,5 +47,5 @@ def remember(**values: str) -> None:
 
 def _secrets() -> dict[str, str]:
     aes = {f"{app}_AES_KEY": base64.b64encode(secrets.token_bytes(32)).decode()[:43] for app in ("ACCOUNT", "MINIPROGRAM")}
-    texts = {name: secrets.token_hex(16) for name in ("SECRET_KEY", "ACCOUNT_SECRET", "ACCOUNT_TOKEN", "MINIPROGRAM_SECRET", "MINIPROGRAM_TOKEN")}
-    return texts | aes | {"DATA_KEY": base64.b64encode(secrets.token_bytes(32)).decode()}
+    names = ("SECRET_KEY", "ACCOUNT_SECRET", "ACCOUNT_TOKEN", "MINIPROGRAM_SECRET", "MINIPROGRAM_TOKEN")
+    return {name: secrets.token_hex(16) for name in names} | aes | {"DATA_KEY": base64.b64encode(secrets.token_bytes(32)).decode()}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -127,8 +128,9 @@ class Settings:
         env = FileAwareEnv(eager=False, strip_whitespace=True)   # a file's last line break is no part of the secret
         values: dict[str, Any] = {}
         faults: list[str] = []
+        readers: dict[str, Callable[..., Any]] = {"str": env.str, "int": env.int, "float": env.float, "bool": env.bool}
         for f in fields(cls):
-            read = {"str": env.str, "int": env.int, "float": env.float, "bool": env.bool}[str(f.type)]
+            read = readers[str(f.type)]
             try:
                 values[f.name] = read(f.name.upper()) if f.default is MISSING else read(f.name.upper(), f.default)
             except ValueError as e:   # NAME_FILE leads nowhere
@@ -136,6 +138,7 @@ class Settings:
         try:
             env.seal()
         except EnvValidationError as e:
+            assert isinstance(e.error_messages, Mapping)   # environs: texts by name
             faults += [f"{name}: {' '.join(why)}" for name, why in e.error_messages.items()]
         if not faults:
             return cls(**values)

@@ -85,7 +85,8 @@ def cast_without_captcha(demo: Demo) -> None:
     people = requests.get(f"{demo.phone}/_sim/people", timeout=10).json()["people"]
     app = create_app()
     with app.app_context():
-        identity = accounts.find_identity(settings.account_appid, next(p for p in people if p["id"] == "amei")["openids"][settings.account_appid])
+        openids = next(p for p in people if p["id"] == "amei")["openids"]
+        identity = accounts.find_identity(settings.account_appid, openids[settings.account_appid])
         assert identity is not None, "nobody has logged in: is INSTANCE_DIR the demo's?"
         campaign, at, voter = campaigns.by_slug(SLUG), clock.now(), Voter(identity)
         subject = campaign.subjects[0]
@@ -121,7 +122,6 @@ def log_in(browser: Browser, demo: Demo, username: str, password: str) -> Page:
 
 
 def review(page: Page, demo: Demo) -> None:
-    take(page, "desk")
     page.goto(f"{demo.app}/admin/campaigns/{SLUG}/review")
     take(page, "review")
 

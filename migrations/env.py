@@ -21,7 +21,7 @@ def run() -> None:
 
 
 def _binary_collation(connection) -> None:
-    """On MySQL and MariaDB texts must differ when their letters do: openids and tokens are case-sensitive, their default collation is not."""
+    """On MySQL and MariaDB too, texts differ when their letters do: openids and tokens need it, the default collation folds case."""
     if connection.dialect.name in ("mysql", "mariadb"):
         name = connection.exec_driver_sql("SELECT DATABASE()").scalar()
         connection.exec_driver_sql(f"ALTER DATABASE `{name}` CHARACTER SET utf8mb4 COLLATE utf8mb4_bin")

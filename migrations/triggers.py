@@ -42,6 +42,14 @@ def _mysql(name: str, table: str, event: str, message: str, when: str) -> None:
     op.execute(f"CREATE TRIGGER {name} BEFORE {event} ON {table} FOR EACH ROW BEGIN {body}; END")
 
 
+def drop_table(table: str) -> None:
+    """Drop a table with its triggers; on PostgreSQL their functions would stay behind and stand in the way of the next upgrade."""
+    op.drop_table(table)
+    if op.get_bind().dialect.name == "postgresql":
+        for name in (name for name in TRIGGERS if name.startswith(f"{table}_no_")):
+            op.execute(f"DROP FUNCTION IF EXISTS {name}()")
+
+
 def differs(*columns: str) -> str:
     """A condition: any of these columns is about to change. None of them may be NULL."""
     return " OR ".join(f"NEW.{column} <> OLD.{column}" for column in columns)

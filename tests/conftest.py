@@ -10,22 +10,26 @@ import shutil
 import socket
 from collections.abc import Callable, Iterator
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 from flask import Flask, g
 from flask_migrate import upgrade
-from sqlalchemy import create_engine, text
+from sqlalchemy import create_engine, literal, select, text
 from sqlalchemy.pool import NullPool
 
 from config.settings import Settings
+from tests.sites import Site
 from wxbackend import create_app
+from wxbackend.campaigns import service as campaigns
 from wxbackend.extensions import db
 
 KEY = base64.b64encode(bytes(range(32))).decode()
-SECRETS = {"secret_key": "test", "data_key": KEY, "account_secret": "account-secret", "account_token": "accounttoken",
-           "account_aes_key": KEY[:43], "miniprogram_secret": "mini-secret", "miniprogram_token": "minitoken", "miniprogram_aes_key": KEY[:43]}
+SECRETS = {"secret_key": "test", "data_key": KEY,
+           "account_secret": "account-secret", "account_token": "accounttoken", "account_aes_key": KEY[:43],
+           "miniprogram_secret": "mini-secret", "miniprogram_token": "minitoken", "miniprogram_aes_key": KEY[:43]}
 LOOPBACK = {"127.0.0.1", "localhost", "::1", "0.0.0.0", "", None}
 REQUIRED = bool(os.environ.get("REQUIRE_SERVICES"))
 ARTEFACTS = Path(os.environ.get("TEST_ARTEFACTS", Path(__file__).parent.parent / "test-artifacts"))
@@ -104,6 +108,30 @@ def app(make_app: Callable[..., Flask]) -> Iterator[Flask]:
         db.session.remove()
 
 
+@pytest.fixture(scope="session")
+def one_site(migrated: Path, tmp_path_factory: pytest.TempPathFactory) -> Site:
+    folder = tmp_path_factory.mktemp("site")
+    shutil.copy(migrated, folder / "wxbackend.db")
+    return Site(create_app(settings_for(folder)))
+
+
+@pytest.fixture
+def site(one_site: Site) -> Iterator[Site]:
+    """A running campaign seen from outside, on one app for all tests."""
+    yield one_site.fresh()
+    with one_site.inside():
+        pass   # its connections are closed before the next test puts another file in their place
+
+
+@pytest.fixture(scope="session", autouse=True)
+def known_pictures() -> Iterator[None]:
+    """A QR is a function of its text: each is drawn once in a run."""
+    drawn = campaigns.qr_png
+    campaigns.qr_png = cache(drawn)
+    yield
+    campaigns.qr_png = drawn
+
+
 @pytest.fixture
 def client(app: Flask):
     return app.test_client()
@@ -168,17 +196,17 @@ def _drop(admin: Any, engine: str, name: str) -> None:
 
 
 def truncate(url: str) -> None:
-    tables = [t.name for t in db.metadata.sorted_tables if t.name != "audit_head"]
+    tables = [t for t in db.metadata.sorted_tables if t.name != "audit_head"]
     engine = create_engine(url, isolation_level="AUTOCOMMIT", poolclass=NullPool)
     with engine.connect() as connection:
         if engine.dialect.name == "postgresql":
-            connection.execute(text("TRUNCATE " + ", ".join(f'"{t}"' for t in tables) + " RESTART IDENTITY CASCADE"))
+            connection.execute(text("TRUNCATE " + ", ".join(f'"{t.name}"' for t in tables) + " RESTART IDENTITY CASCADE"))
         else:
             connection.execute(text("SET FOREIGN_KEY_CHECKS = 0"))
             for table in tables:
-                if connection.execute(text(f"SELECT 1 FROM `{table}` LIMIT 1")).first():
-                    connection.execute(text(f"TRUNCATE `{table}`"))
-        connection.execute(text(f"UPDATE audit_head SET hash = '{'0' * 64}'"))
+                if connection.execute(select(literal(1)).select_from(table).limit(1)).first():
+                    connection.execute(text(f"TRUNCATE `{table.name}`"))
+        connection.execute(text("UPDATE audit_head SET hash = :hash"), {"hash": "0" * 64})
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ import copy
 import itertools
 import random
 from datetime import datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -41,7 +42,7 @@ _seeds = itertools.count(1)
 def document(mode: str = "hosted", **changes: Any) -> dict[str, Any]:
     """The reference campaign's document in its real window of January 2022."""
     name = "reference-campaign.yaml" if mode == "hosted" else "external-campaign.yaml"
-    doc = yaml.safe_load((DEMO / name).read_text(encoding="utf-8"))
+    doc = copy.deepcopy(_read(DEMO / name))
     del doc["live_demo"]
     doc |= {"window": dict(WINDOW), "entropy": [{"source": "ssq", "issue": "2022005"}]}
     for key, value in changes.items():
@@ -50,6 +51,11 @@ def document(mode: str = "hosted", **changes: Any) -> dict[str, Any]:
         else:
             doc[key] = copy.deepcopy(value)
     return doc
+
+
+@cache
+def _read(path: Path) -> dict[str, Any]:
+    return yaml.safe_load(path.read_text(encoding="utf-8"))
 
 
 def make_campaign(mode: str = "hosted", publish: bool = True, **changes: Any) -> Campaign:

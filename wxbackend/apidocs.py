@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 from apispec import BasePlugin
@@ -87,7 +87,8 @@ def _one_form(operation: dict[str, Any]) -> None:
 
 def init_app(app: Flask) -> None:
     app.register_blueprint(bp)
-    endpoint, spec = "api-docs.openapi_json", app.view_functions["api-docs.openapi_json"]
+    endpoint = "api-docs.openapi_json"
+    spec: Callable[[], Any] = app.view_functions[endpoint]
     app.view_functions[endpoint] = access("public")(lambda: spec())   # flask-smorest registers a bound method, which takes no mark
 
 

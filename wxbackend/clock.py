@@ -15,7 +15,7 @@ from sqlalchemy import BigInteger, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Mapped, mapped_column
 
-from wxbackend.extensions import Base, db, settings
+from wxbackend.extensions import Base, db, reads_only, settings
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 WEEKDAYS = "一二三四五六日"
@@ -49,7 +49,8 @@ class Clock:
             return timedelta()
         if time.monotonic() - self._looked > LOOK_AGAIN_SECONDS:
             self._looked = time.monotonic()
-            self._offset = timedelta(milliseconds=_stored_offset_ms())
+            stored = _stored_offset()
+            self._offset = self._offset if stored is None else stored
         return self._offset
 
     def forget(self) -> None:
@@ -76,13 +77,20 @@ def move_to(instant: datetime) -> datetime:
     return instant
 
 
-def _stored_offset_ms() -> int:
-    # A connection of its own: reading the clock must not open the caller's transaction.
+def _stored_offset() -> timedelta | None:
+    """The offset in SQL; None where it cannot be read now: before the first migration, or with the database away.
+
+    On a connection of its own, so that reading the clock opens no transaction of the caller's, and one that only reads: on SQLite
+    the caller's may hold the write lock already, and would be waited for until the timeout.
+    """
+    token = reads_only.set(True)
     try:
-        with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            return connection.execute(select(ClockOffset.offset_ms).where(ClockOffset.id == 1)).scalar() or 0
+        with db.engine.connect() as connection:
+            return timedelta(milliseconds=connection.execute(select(ClockOffset.offset_ms).where(ClockOffset.id == 1)).scalar() or 0)
     except SQLAlchemyError:
-        return 0   # before the first migration
+        return None
+    finally:
+        reads_only.reset(token)
 
 
 def local_day(at: datetime, zone: str) -> date:

@@ -22,6 +22,8 @@ from config.settings import Settings
 
 
 class Base(DeclarativeBase):
+    """Every table's class. `db` shares its metadata; models stand on Base itself, which type checkers can read."""
+
     metadata = MetaData(naming_convention={
         "ix": "ix_%(column_0_N_label)s",
         "uq": "uq_%(table_name)s_%(column_0_N_name)s",

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
 from pathlib import Path
 
 from flask import Flask
 
-from config.settings import ROOT, Settings
+from config.settings import ROOT, Settings, SettingsError
 from wxbackend import apidocs, clock, health, logs, problems, store, web
 from wxbackend.extensions import api, csrf, db, engine_options, migrate, prepare_engine
 
@@ -23,7 +24,10 @@ def create_app(settings: Settings | None = None) -> Flask:
     """A whole app. Without `settings` they come from the environment (and the demo's own file)."""
     from config.demo_env import settings_from_env
 
-    settings = settings or settings_from_env()
+    try:
+        settings = settings or settings_from_env()
+    except SettingsError as e:
+        sys.exit("wxbackend does not start with these settings:\n" + "\n".join(f"  {fault}" for fault in e.faults))
     app = Flask("wxbackend", root_path=str(ROOT / "wxbackend"), instance_path=str(Path(settings.instance_dir).resolve()))
     app.extensions["settings"] = settings
     _configure(app, settings)

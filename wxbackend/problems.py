@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 
 import structlog
 from flask import Flask, Response, g, json, render_template, request
+from flask.typing import ResponseReturnValue
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolEmpty
 from werkzeug.exceptions import HTTPException
@@ -128,11 +129,13 @@ def render(problem: Problem) -> Response:
         staff = request.path.startswith("/admin")
         response = Response(render_template("admin/problem.html" if staff else "pages/problem.html", problem=problem), problem.status)
     response.headers.update(problem.headers)
+    if problem.status == 401 and wants_json():
+        response.headers["WWW-Authenticate"] = "Bearer"
     response.headers["Cache-Control"] = "no-store"
     return response
 
 
-def _from_http(error: HTTPException) -> Response:
+def _from_http(error: HTTPException) -> ResponseReturnValue:
     if error.response is not None or (error.code or 500) < 400:
         return error.get_response()   # redirects of the router
     data = getattr(error, "data", None) or {}

@@ -17,6 +17,7 @@ from flask import Flask, Response, abort, current_app, g, request, url_for
 from flask_wtf.csrf import CSRFError
 from prometheus_client import Counter
 from werkzeug.middleware.proxy_fix import ProxyFix
+from werkzeug.wsgi import LimitedStream
 
 from wxbackend.extensions import csrf, reads_only, settings
 from wxbackend.problems import BadRequest, FormExpired, Invalid, Problem, TooLarge, pointers
@@ -25,6 +26,7 @@ from wxbackend.shapes import Schema, ValidationError
 F = TypeVar("F", bound=Callable[..., Any])
 KINDS = ("public", "voter", "staff", "wechat", "loopback")
 LOOPBACK = {"127.0.0.1", "::1"}
+FORWARDED = ("Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-IP", "Via")   # one of them a proxy sends
 SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
 # Identities come from WeChat to our server, never from the client; the callback alone carries one in its URL.
 # Names are compared in lower case without - and _; X-WX-OPENID is the header of WeChat's own cloud, which does not stand before us.
@@ -94,7 +96,7 @@ def asset(name: str) -> str:
     return url_for("static", filename=name, v=known[name])
 
 
-def _static(view: Callable[..., Response]) -> Callable[..., Response]:
+def _static(view: Callable[..., Any]) -> Callable[..., Response]:
     @wraps(view)
     def serve(**values: Any) -> Response:
         response = view(**values)
@@ -137,20 +139,22 @@ def _is_browsers() -> bool:
 
 def _only_here() -> None:
     """This machine alone, and no page of another site in its browser: those cannot send JSON unasked."""
-    if request.remote_addr not in LOOPBACK or "X-Forwarded-For" in request.headers:
+    if request.remote_addr not in LOOPBACK or any(name in request.headers for name in FORWARDED):
         abort(404)
     if request.method not in SAFE_METHODS and not request.is_json:
         abort(415)
 
 
 def _body() -> Any:
-    """JSON or form as sent; None for JSON that is broken, which the view's shape will say. Raises BadRequest for bottomless nesting."""
-    if not request.is_json:
-        return request.form
+    """JSON or form as sent; None for JSON that is broken, which the view's shape will say. Raises TooLarge, BadRequest (bottomless)."""
+    stream = request.stream
     try:
-        return request.get_json(silent=True)
+        body = request.get_json(silent=True) if request.is_json else request.form
     except RecursionError:
         raise BadRequest() from None
+    if request.content_length is None and isinstance(stream, LimitedStream) and stream.is_exhausted:
+        raise TooLarge()   # werkzeug gives what fits of a body without a length as if it were the whole
+    return body
 
 
 def _refuse_claims(body: Any) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-from migrations.triggers import never
+from migrations.triggers import drop_table, never
 from wxbackend.extensions import Id, Instant
 
 revision = "0001"
@@ -68,4 +68,4 @@ def downgrade() -> None:
     op.drop_table("job")
     op.drop_table("clock_offset")
     op.drop_table("audit_head")
-    op.drop_table("audit_entry")
+    drop_table("audit_entry")

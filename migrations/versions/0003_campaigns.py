@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-from migrations.triggers import never
+from migrations.triggers import drop_table, never
 from wxbackend.extensions import Id, Instant, LongText
 
 revision = "0003"
@@ -120,7 +120,7 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.drop_table("subject")
     op.drop_table("source")
-    op.drop_table("rules_version")
+    drop_table("rules_version")
     op.drop_table("prize")
     op.drop_table("box")
     op.drop_table("campaign")

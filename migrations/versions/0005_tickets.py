@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-from migrations.triggers import FROZEN, never
+from migrations.triggers import FROZEN, drop_table, never
 from wxbackend.extensions import Id, Instant
 
 revision = "0005"
@@ -42,4 +42,4 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    op.drop_table("ticket")
+    drop_table("ticket")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-from migrations.triggers import differs, never
+from migrations.triggers import differs, drop_table, never
 from wxbackend.extensions import Id, Instant
 
 revision = "0007"
@@ -79,4 +79,4 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.drop_table("tally")
     op.drop_table("ballot_batch")
-    op.drop_table("ballot")
+    drop_table("ballot")

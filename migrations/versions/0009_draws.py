@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-from migrations.triggers import never
+from migrations.triggers import drop_table, never
 from wxbackend.extensions import Id, Instant, LongText
 
 revision = "0009"
@@ -119,7 +119,7 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.drop_table("number_entry")
-    op.drop_table("draw_line")
-    op.drop_table("award")
+    drop_table("draw_line")
+    drop_table("award")
     op.drop_table("exclusion")
-    op.drop_table("draw")
+    drop_table("draw")

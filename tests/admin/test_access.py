@@ -46,7 +46,7 @@ def test_a_wrong_password_says_so_and_keeps_the_name(desk):
     staff = desk("manager")
     answer = staff.log_in("xiaoli", "wrong")
     assert answer.status_code == 401
-    assert "用户名或密码不对" in answer.text and 'value="xiaoli"' in answer.text
+    assert "账号或密码不对" in answer.text and 'value="xiaoli"' in answer.text
     assert "wrong" not in answer.text
 
 

@@ -105,7 +105,7 @@ def test_the_winners_file_is_text_in_every_cell_and_named_by_day(desk, frozen):
     assert all(cell.data_type == "s" and cell.number_format == "@" for row in rows for cell in row if cell.value)
     assert {row[5].value for row in rows} == {"13800000000", "13800000001"}
     assert submissions.named(entrant).name in {row[4].value for row in rows}
-    assert "带完整手机号" in manager.get("/admin/log?what=export").text
+    assert "带完整手机号" in manager.get("/admin/log?what=data").text
 
 
 def test_there_is_no_file_before_the_draw(desk, frozen):

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import ast
+from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
+from config.settings import ROOT
 from wxbackend.admin import forms, plots, words
 from wxbackend.admin.draw import BadPhones, read_phones
+from wxbackend.admin.log import KINDS, SAID
 from wxbackend.admin.review import next_in
 from wxbackend.admin.rules import may, who
 from wxbackend.admin.views import _inside
@@ -68,7 +72,7 @@ def test_faults_find_their_fields():
     pointers = {"#/content/account/seal": "a", "#/content/contact/phone": "b", "#/window/closes_at": "c", "#/prizes/0/count": "d",
                 "#/slug": "e", "#/entropy/0/issue": "f", "#/subjects/0/grades": "g"}
     errors = [{"pointer": pointer, "detail": detail} for pointer, detail in pointers.items()]
-    assert forms.faults_by_field(errors) == {"account_seal": "a", "contact_phone": "b", "closes_at": "c", "prizes": "d", "slug": "e",
+    assert forms.faults_by_field(errors) == {"account_seal": "a", "contact_phone": "b", "closes_at": "c", "prizes": "第1行：d", "slug": "e",
                                              "entropy_issue": "f", "grades": "g"}
 
 
@@ -110,3 +114,18 @@ def test_a_wrong_phone_is_named_by_its_place_not_its_digits():
         read_phones("13800000000\n1380000")
     assert "第2个" in refused.value.next_step
     assert "1380000" not in refused.value.next_step
+
+
+def recorded_verbs() -> Iterator[str]:
+    """The verb of every `audit.record(actor, verb, …)` in the house, and of the draws' `_note(draw, actor, verb, …)`."""
+    for path in (ROOT / "wxbackend").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and len(node.args) > 3 and ast.unparse(node.func) in ("audit.record", "_note"):
+                verb = node.args[1 if ast.unparse(node.func) == "audit.record" else 2]
+                parts = [verb.body, verb.orelse] if isinstance(verb, ast.IfExp) else [verb]
+                yield from (part.value for part in parts if isinstance(part, ast.Constant))
+
+
+def test_the_log_has_a_sentence_for_every_deed_and_for_no_other():
+    assert set(recorded_verbs()) == set(SAID)
+    assert {verb for _, verbs in KINDS.values() for verb in verbs} == set(SAID)

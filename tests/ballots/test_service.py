@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from datetime import timedelta
 
 import pytest
 
 from tests.factories import NOON, cast, make_campaign, make_voter, solved_captcha
-from wxbackend import captcha
+from wxbackend import captcha, store
 from wxbackend.ballots import service as ballots
 from wxbackend.ballots.models import Ballot
+from wxbackend.campaigns import service as campaigns
 from wxbackend.campaigns.rules import Grade
 from wxbackend.extensions import db
 
@@ -53,6 +55,16 @@ def test_the_same_request_again_gets_the_same_receipt(campaign, amei):
     one, two = (ballots.cast(campaign, campaign.subjects[0], amei, "优", captcha_id, answer, NOON) for _ in range(2))
     assert one.is_new and not two.is_new and one.receipt.receipt_id == two.receipt.receipt_id
     assert sum(ballots.tally(campaign.subjects[0]).values()) == 1
+
+
+def test_a_request_whose_answer_was_lost_finds_its_ballot_after_the_close(campaign, amei):
+    last = campaign.closes_at - timedelta(seconds=1)
+    captcha_id, answer = solved_captcha(campaign, amei, last)
+    subject = campaigns.subject_of(campaign, None)
+    one, two = (ballots.cast(campaign, subject, amei, "优", captcha_id, answer, moment) for moment in (last, campaign.closes_at))
+    assert one.receipt.receipt_id == two.receipt.receipt_id and not two.is_new
+    with pytest.raises(ballots.CampaignClosed):
+        ballots.cast(campaign, subject, amei, "优", "r" + "0" * 32, answer, campaign.closes_at)
 
 
 def test_a_replay_after_midnight_is_still_yesterdays_ballot(campaign, amei):
@@ -151,3 +163,20 @@ def test_a_tampered_token_is_unknown(campaign, amei):
     for token in (receipt.token[:-1] + ("0" if receipt.token[-1] != "0" else "1"), "0" * 24, "", "x" * 500, "中" * 24):
         with pytest.raises(ballots.ReceiptUnknown):
             ballots.read_token(token)
+
+
+def test_nobody_waits_for_a_captcha_that_was_never_made(campaign, amei):
+    began = time.monotonic()
+    with pytest.raises(captcha.CaptchaExpired):
+        ballots.cast(campaign, campaign.subjects[0], amei, "优", "r" + "0" * 32, "234", NOON)
+    assert time.monotonic() - began < 1.5   # three seconds of a server thread are too dear for a made-up id
+
+
+def test_without_redis_tries_are_still_counted(campaign, amei, monkeypatch):
+    def away(_limits):
+        raise store.StoreAway("away")
+
+    monkeypatch.setattr(ballots.store, "take", away)
+    assert [ballots._admit(amei.person_key, NOON) for _ in range(ballots.TRIES_A_MINUTE)] == [True] * ballots.TRIES_A_MINUTE
+    with pytest.raises(captcha.TooOften):
+        ballots._admit(amei.person_key, NOON)

@@ -42,7 +42,7 @@ def test_the_list_is_every_live_ticket_of_everybody_in_the_draw(campaign):
 
 def test_who_did_not_enter_withdrew_or_lost_a_ticket_is_not_in_it(campaign):
     bystander, leaver, loser = make_voter(campaign, 50, days=2, enters=False), make_voter(campaign, 51), make_voter(campaign, 52, days=2)
-    submissions.erase(submissions.entrant(campaign, leaver.id), VOTING)
+    submissions.erase(campaign, submissions.entrant(campaign, leaver.id), VOTING)
     tickets.revoke(tickets.of(campaign, loser.id)[0], "not-yours", VOTING)
     draw = draws.freeze(campaign, FREEZE)
     counts = select(DrawLine.person_id, func.count()).where(DrawLine.draw_id == draw.id).group_by(DrawLine.person_id)

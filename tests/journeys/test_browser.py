@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect
 
 from tests.conftest import ARTEFACTS
 from tests.factories import NOON, PASSWORD, make_campaign, make_staff
@@ -38,8 +38,12 @@ class Eyes:
         self.page: Page = self.context.new_page()
         self.page.set_default_timeout(15_000)
         self.name, self.complaints = name, []
-        self.page.on("console", lambda m: self.complaints.append(m.text) if m.type in ("error", "warning") and "favicon" not in m.text else None)
+        self.page.on("console", self._console)
         self.page.on("pageerror", lambda e: self.complaints.append(str(e)))
+
+    def _console(self, message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning") and "favicon" not in message.text:
+            self.complaints.append(message.text)
 
     def keep(self, what: str, full: bool = True) -> bytes:
         ARTEFACTS.mkdir(exist_ok=True)

@@ -9,6 +9,7 @@ from werkzeug.exceptions import HTTPException
 
 from wxbackend import clock, store, web
 from wxbackend.accounts import service as accounts
+from wxbackend.problems import Problem
 
 VOTER_COOKIE = "wxv"
 STAFF_COOKIE = "wxs"
@@ -19,7 +20,7 @@ class StaffLoggedOut(accounts.NotLoggedIn):
     hint = "登录后会回到刚才的页面。"
 
 
-class StaffActsWait(accounts.Problem):
+class StaffActsWait(Problem):
     """Reading goes on while Redis is away; what staff decide waits, since nothing counts their tries."""
 
     status, type, title = 503, "staff-acts-wait", "现在只能看，暂时不能办理。"
@@ -28,8 +29,8 @@ class StaffActsWait(accounts.Problem):
 
 def sent_token(cookie: str) -> str:
     """The token of this request, empty where there is none."""
-    scheme, _, bearer = request.headers.get("Authorization", "").partition(" ")
-    if scheme:
+    if "Authorization" in request.headers:   # even an empty one: such a request is not asked for a form's token
+        scheme, _, bearer = request.headers["Authorization"].partition(" ")
         return bearer.strip() if scheme.lower() == "bearer" else ""
     return request.cookies.get(cookie, "")
 

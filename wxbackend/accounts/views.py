@@ -22,6 +22,7 @@ from wxbackend.extensions import db, settings
 from wxbackend.problems import Problem
 from wxbackend.web import access
 
+TRIES_OF_A_NAME, TRIES_OF_AN_ADDRESS = 10, 60   # within ten minutes
 api_bp = Blueprint("login", __name__, url_prefix="/api/v1", description="登录")
 bp = PageBlueprint("door", __name__)
 
@@ -36,6 +37,8 @@ class TooManyTries(Problem):
 
 
 class LoginAway(Problem):
+    """Redis is away: whoever is logged in stays so, nobody new comes in (codes cannot be remembered, nor tries counted)."""
+
     status, type, title = 503, "login-away", "现在登录不了，请稍等一下。"
     hint = "过一分钟再试就好。"
 
@@ -46,6 +49,8 @@ class LoginAway(Problem):
 @api_bp.response(200, TokenSchema)
 def login_miniprogram(form: dict[str, Any]) -> dict[str, Any]:
     """Exchange a mini program's login code for a bearer token."""
+    if not store.ping():
+        raise LoginAway(retry_after=60)
     user = wechat.login_code(form["code"])
     at = clock.now()
     token, ends = accounts.issue_token(accounts.login(user, at), at)
@@ -65,16 +70,21 @@ def login_staff(form: dict[str, Any]) -> dict[str, Any]:
 
 def staff_login(username: str, password: str) -> tuple[str, Any]:
     """Check, count the tries, open a session and commit. Raises WrongPassword, TooManyTries, LoginAway."""
-    try:
-        tries = store.take([store.Limit(f"staff-login:{{{hashlib.sha256(username.encode()).hexdigest()[:16]}}}", 10, 600)])
-    except store.StoreAway as e:
-        raise LoginAway(retry_after=60) from e   # without the counter a password could be guessed at leisure
-    if not tries.allowed:
-        raise TooManyTries(retry_after=tries.retry_after_seconds)
+    _count_try("staff-login-from", request.remote_addr or "", TRIES_OF_AN_ADDRESS)   # made-up names would cost us a hash each
+    _count_try("staff-login", username, TRIES_OF_A_NAME)
     at = clock.now()
     token, ends = accounts.open_session(accounts.check_password(username, password, at), at)
     db.session.commit()
     return token, ends
+
+
+def _count_try(what: str, whose: str, most: int) -> None:
+    try:
+        tries = store.take([store.Limit(f"{what}:{{{hashlib.sha256(whose.encode()).hexdigest()[:16]}}}", most, 600)])
+    except store.StoreAway as e:
+        raise LoginAway(retry_after=60) from e   # without the counter a password could be guessed at leisure
+    if not tries.allowed:
+        raise TooManyTries(retry_after=tries.retry_after_seconds)
 
 
 @bp.get("/login/h5")
@@ -95,23 +105,28 @@ def login_h5_callback() -> Response:
     fits = bool(started) and secrets.compare_digest(state.encode(), started["state"].encode())   # no cookie: nothing to fit
     if not code or not fits or at.timestamp() - started["at"] > STATE_LIFE.total_seconds():
         raise StateMismatch()
-    identity = accounts.login(_user_of(code), at)
+    identity = accounts.login(_user_of(code, state), at)
     token, _ends = accounts.issue_token(identity, at)
     db.session.commit()
     return with_voter_cookie(redirect(started["next"]), token)
 
 
-def _user_of(code: str) -> wechat.WxUser:
-    """WeChat's answer for a code, remembered five minutes by the code's hash: phones ask for the callback twice."""
-    name = "oauth:" + hashlib.sha256(code.encode()).hexdigest()
+def _user_of(code: str, state: str) -> wechat.WxUser:
+    """WeChat's answer for a code, remembered five minutes: phones ask for the callback twice. Raises LoginAway.
+
+    Remembered for that login alone: with the state of another, a code seen over somebody's shoulder is used up as WeChat means it.
+    """
+    name = "oauth:" + hashlib.sha256(f"{state}|{code}".encode()).hexdigest()
+    user = None
     try:
         with store.lock(name + ":lock", 10, 8):
             known = store.get(name)
             user = wechat.WxUser(**json.loads(known)) if known else wechat.oauth_code(code)
             store.put(name, json.dumps(asdict(user)), 300)
-            return user
-    except store.StoreAway:
-        return wechat.oauth_code(code)
+    except (store.StoreAway, store.StillLocked) as e:
+        if user is None:   # else the code is spent, and its answer good
+            raise LoginAway(retry_after=60) from e
+    return user
 
 
 def with_voter_cookie(response: Response, token: str) -> Response:

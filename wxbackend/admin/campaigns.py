@@ -19,7 +19,7 @@ from wxbackend.campaigns import service as campaigns
 from wxbackend.campaigns.models import Campaign
 from wxbackend.draws.entropy import SOURCES
 from wxbackend.extensions import db, settings
-from wxbackend.problems import Invalid, NotThere, Problem
+from wxbackend.problems import NotThere, Problem
 from wxbackend.results import service as results
 from wxbackend.web import access
 
@@ -36,11 +36,31 @@ class DraftChanged(Problem):
     hint = "请退回上一页，看过新的规则再发布。"
 
 
+class DraftExists(Problem):
+    status, type, title = 409, "draft-exists", "已经有一份用这个网址名的草稿。"
+    hint = "要改那一份，请从工作台点进去改；要办新的活动，请换一个网址名。"
+
+
 @bp.get("/campaigns/new")
 @access("staff")
 @needs(*MANAGE)
 def new_campaign() -> Any:
-    return _form(DEFAULTS | {"account_name": settings.account_name}, ["优", "良", "中", "差"])
+    return _form(_defaults(), ["优", "良", "中", "差"])
+
+
+@bp.get("/campaigns/<slug>/edit")
+@access("staff")
+@needs(*MANAGE)
+def edit_campaign(slug: str) -> Any:
+    """A draft back in its form. Raises AlreadyPublished, or NotThere where only a file can hold it."""
+    campaign = campaigns.by_slug(slug)
+    if campaign.is_published:
+        raise campaigns.AlreadyPublished()
+    if not forms.holds(campaign):
+        raise NotThere("这份草稿有表单放不下的内容。", hint="请改原来的文件，再到“新建活动”里传一次。")
+    packed = [box["items"] for box in campaigns.packing_list(campaign, "")["boxes"]]
+    values = forms.form_of(campaign, packed) | {"editing": slug}
+    return _form(values, [grade["grade"] for grade in campaign.subjects[0].grades])
 
 
 @bp.post("/campaigns/new")
@@ -51,6 +71,11 @@ def create_campaign() -> Any:
     grades = request.form.getlist("grades")
     try:
         campaign = campaigns.load_document(_document(grades), actor(), clock.now())
+    except campaigns.AlreadyPublished:
+        db.session.rollback()
+        return _form(request.form.to_dict(), grades, campaigns.AlreadyPublished(
+            "用这个网址名的活动已经发布，不能再改。", hint="要办新的活动，请换一个网址名；要改发布了的，请发一则补充公告。",
+            errors=[{"pointer": "#/slug", "detail": "这个网址名用过了，请换一个。"}]))
     except Problem as problem:
         db.session.rollback()
         return _form(request.form.to_dict(), grades, problem)
@@ -72,7 +97,8 @@ def overview(slug: str) -> Any:
                 narrow=plots.by_day(days, recent, min(last, recent + timedelta(PHONE_DAYS - 1)), today, 340, 190),
                 results=results.figures(campaign, at) if at >= campaign.closes_at else None,
                 codes={source.code for source in campaign.sources if source.qr_png},
-                entropy=[(SOURCES[e["source"]].name, e["issue"]) for e in campaign.entropy], words=words)
+                entropy=[(SOURCES[e["source"]].name, e["issue"]) for e in campaign.entropy], words=words,
+                may_edit=not campaign.is_published and forms.holds(campaign))
 
 
 @bp.get("/campaigns/<slug>/publish")
@@ -128,10 +154,26 @@ def _document(grades: list[str]) -> dict[str, Any]:
             pasted = upload.read().decode("utf-8-sig")
         except UnicodeDecodeError as e:
             raise forms.NotADocument(hint="请把文件另存为UTF-8编码，再传一次。") from e
-    return forms.read_yaml(pasted) if pasted.strip() else forms.document_of(request.form, grades)
+    if pasted.strip():
+        return forms.read_yaml(pasted)
+    if request.form.get("kind") == "file":
+        raise forms.NotADocument("还没有贴上内容，也没有选文件。", hint="请贴上或选一份YAML，再点存为草稿。")
+    document = forms.document_of(request.form, grades)
+    if request.form.get("editing") != document["slug"] and any(c.slug == document["slug"] and not c.is_published
+                                                              for c in campaigns.all_campaigns()):
+        raise DraftExists(errors=[{"pointer": "#/slug", "detail": "这个网址名用过了，请换一个。"}])
+    return document
+
+
+def _defaults() -> dict[str, str]:
+    return DEFAULTS | {"account_name": settings.account_name}
 
 
 def _form(values: dict[str, str], grades: list[str], problem: Problem | None = None) -> Any:
-    errors = problem.facts.get("errors", []) if isinstance(problem, Invalid) else []
-    return page("new.html", "new", form=values, grades=grades, problem=problem, errors=errors, faults=forms.faults_by_field(errors),
+    errors = problem.facts.get("errors", []) if problem else []
+    is_file = bool(values.get("kind") or values.get("yaml"))
+    if is_file:
+        values, grades = _defaults() | values, grades or ["优", "良", "中", "差"]
+    return page("new.html", "new", form=values, grades=grades, problem=problem, errors=errors, is_file=is_file,
+                faults={} if is_file else forms.faults_by_field(errors), names=forms.NAMES,
                 entropy_sources={key: source.name for key, source in SOURCES.items()}, status=problem.status if problem else 200)

@@ -102,7 +102,8 @@ def _todo(campaign: Campaign, waiting: tuple[int, datetime] | None, draw: Draw |
     if draw and not draw.is_drawn and may(role, NUMBERS):
         found += _numbers(campaign, draw, base)
     if not campaign.is_published and may(role, MANAGE):
-        found.append(Todo(1, "份", "草稿待发布", f"{campaign.say(campaign.opens_at)}开始，之前要发布。", campaign, base, "去发布"))
+        due = "之前要发布。" if at < campaign.opens_at else "这个时间已经过了，发布以后马上能投。"
+        found.append(Todo(1, "份", "草稿待发布", f"{campaign.say(campaign.opens_at)}开始，{due}", campaign, base, "去发布"))
     return found
 
 

@@ -6,13 +6,16 @@ Lists are typed one a line with bars between: ``海报｜总馆海报``. The doc
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import yaml
 
+from wxbackend.campaigns.models import Campaign
 from wxbackend.campaigns.rules import LABELS, Grade
 from wxbackend.problems import Problem
 
@@ -24,6 +27,17 @@ CONTENT = ("organiser", "greeting", "footer", "keyword", "external_url", "extern
 CHOICES = ("quota", "results", "captcha")
 NUMBERS = ("alternates", "publicity_days")
 
+EXTRAS = ("network", "figures", "story_title", "story", "story_close")   # what only a file can say of a subject
+# How the form calls its fields, where a fault is listed.
+NAMES = {
+    "title": "标题", "slug": "网址名", "organiser": "主办单位", "mode": "选票放在哪里", "external_url": "别处投票页的网址",
+    "external_name": "那个投票页叫什么", "account_name": "公众号名", "account_mascot": "说话的人", "account_seal": "印章上的1个字",
+    "opens_at": "开始投票", "closes_at": "截止", "evidence_until": "收截图到", "freeze_at": "封存签号名单", "subjects": "评议项目",
+    "grades": "等级", "sources": "来源", "prizes": "礼品", "stock": "盲盒库存", "per_box": "每盒几件", "alternates": "候补名额",
+    "publicity_days": "公示几个工作日", "entropy_source": "公共开奖号", "entropy_issue": "哪一期", "greeting": "开头问候",
+    "keyword": "公众号里回什么字", "footer": "页脚落款", "prize_heading": "礼品小标题", "prize_text": "礼品怎么送", "prize_note": "礼品说明",
+    "claim": "怎么领奖", "contact_phone": "咨询电话", "contact_hours": "接听时间", "contact_address": "地址",
+}
 # Where the schema finds a fault → the field of the form that holds it; the longest pointer first.
 FIELDS = (
     ("#/content/contact/", "contact_"), ("#/content/account/", "account_"), ("#/content/", ""), ("#/window/", ""), ("#/window", "opens_at"),
@@ -44,9 +58,9 @@ def document_of(form: Mapping[str, str], grades: Sequence[str]) -> dict[str, Any
     """
     zone = form.get("zone") or "Asia/Shanghai"
     document: dict[str, Any] = {
-        "slug": form.get("slug", "").strip(), "title": form.get("title", "").strip(), "mode": form.get("mode", ""), "zone": zone,
-        "window": {name: _instant(form.get(name, ""), zone) for name in INSTANTS},
-        "entropy": [{"source": form.get("entropy_source", ""), "issue": form.get("entropy_issue", "").strip()}],
+        "slug": _half(form.get("slug", "")).lower(), "title": form.get("title", "").strip(), "mode": form.get("mode", ""), "zone": zone,
+        "window": {name: _instant(form[name], zone) for name in INSTANTS if form.get(name)},
+        "entropy": [{"source": form.get("entropy_source", ""), "issue": _half(form.get("entropy_issue", ""))}],
         "content": _content(form), "subjects": _subjects(form, grades),
         "sources": [{"code": code, "name": name} for code, name in _lines(form.get("sources", ""), 2)],
         "prizes": _prizes(form),
@@ -56,6 +70,32 @@ def document_of(form: Mapping[str, str], grades: Sequence[str]) -> dict[str, Any
     if form.get("stock", "").strip():
         document["boxes"] = {"per_box": _whole(form.get("per_box", "")), "stock": _stock(form["stock"])}
     return document
+
+
+def form_of(campaign: Campaign, boxes: Sequence[Sequence[str]]) -> dict[str, str]:
+    """A draft back in the fields it came from, to be changed and stored again. `boxes` holds what each was packed with."""
+    content, zone = campaign.content, ZoneInfo(campaign.zone)
+    form = {name: getattr(campaign, name) for name in ("slug", "title", "mode", "zone", *CHOICES)}
+    form |= {name: str(getattr(campaign, name)) for name in NUMBERS}
+    form |= {name: f"{getattr(campaign, name).astimezone(zone):%Y-%m-%dT%H:%M}" for name in INSTANTS}
+    form |= {name: content.get(name, "") for name in CONTENT}
+    form |= {name: content.get("account", {}).get(key, "") for name, key in ACCOUNT.items()}
+    form |= {name: content.get("contact", {}).get(key, "") for name, key in CONTACT.items()}
+    form["subjects"] = _bars((s.title, s.category, s.content.get("summary", "")) for s in campaign.subjects)
+    form["sources"] = _bars((s.code, s.name) for s in campaign.sources)
+    form["prizes"] = _bars((p.name, p.count, *([p.value_fen // 100] if p.value_fen else [])) for p in campaign.prizes)
+    form |= {"per_box": str(len(boxes[0])) if boxes else "", "stock": _bars(Counter(item for box in boxes for item in box).items())}
+    return form | {f"entropy_{key}": campaign.entropy[0].get(key, "") for key in ("source", "issue")}
+
+
+def holds(campaign: Campaign) -> bool:
+    """Whether the form has a field for everything this draft says; a file can say more."""
+    words = [word for s in campaign.subjects for word in (s.title, s.category, s.content.get("summary", ""))]
+    words += [s.name for s in campaign.sources] + [p.name for p in campaign.prizes]
+    one_scale = all(s.grades == campaign.subjects[0].grades for s in campaign.subjects)
+    standard = all(g["label"] == LABELS[Grade(g["grade"])] for g in campaign.subjects[0].grades)
+    return (len(campaign.entropy) == 1 and one_scale and standard and not any(re.search(r"[|｜\n]", word) for word in words)
+            and not any(s.content.get(extra) for s in campaign.subjects for extra in EXTRAS))
 
 
 def read_yaml(text: str) -> dict[str, Any]:
@@ -79,7 +119,7 @@ def faults_by_field(errors: Sequence[Mapping[str, str]]) -> dict[str, str]:
         for start, field in FIELDS:
             if error["pointer"].startswith(start):
                 rest = error["pointer"].removeprefix(start).split("/")[0] if start.endswith("/") else ""
-                found.setdefault(field + rest, error["detail"])
+                found.setdefault(field + rest, _row(error["pointer"]) + error["detail"])
                 break
     return found
 
@@ -112,8 +152,23 @@ def _lines(text: str, parts: int) -> list[tuple[str, ...]]:
     return [tuple(row + [""] * (parts - len(row))) for row in rows]
 
 
+def _bars(rows: Iterable[Sequence[Any]]) -> str:
+    return "\n".join("｜".join(str(part) for part in row) for row in rows)
+
+
+def _row(pointer: str) -> str:
+    """#/prizes/1/count → 第2行："""
+    row = re.match(r"#/(?:sources|prizes|subjects)/([0-9]+)/(?!grades)", pointer)
+    return f"第{int(row[1]) + 1}行：" if row else ""
+
+
+def _half(text: str) -> str:
+    """１２ typed with a Chinese keyboard is 12."""
+    return unicodedata.normalize("NFKC", text).strip()
+
+
 def _whole(text: str) -> int | str:
-    return int(text) if re.fullmatch(r"\s*[0-9]{1,9}\s*", text) else text
+    return int(_half(text)) if re.fullmatch(r"[0-9]{1,9}", _half(text)) else text
 
 
 def _instant(text: str, zone: str) -> str:

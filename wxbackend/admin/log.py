@@ -22,24 +22,28 @@ A_PAGE = 100
 # What each verb says after the name; {facts} of the entry and {title} of its campaign may stand in it.
 SAID = {
     "staff.created": "的账号建好了。", "staff.logged-in": "登录了。", "staff.logged-out": "退出了。",
+    "staff.password-set": "的密码换了，之前的登录都已失效。",
     "campaign.drafted": "存了“{title}”的草稿。", "campaign.published": "发布了“{title}”，规则从此固定。",
-    "submission.approved": "通过了一张截图，计入{day}。", "submission.rejected": "没有通过一张截图。",
+    "submission.approved": "通过了第{number}号截图，计入{day}。", "submission.rejected": "没有通过第{number}号截图。",
     "draw.excluded": "给“{title}”的排除名单加了{new}个号码（{reason}）。",
     "draw.frozen": "封存了“{title}”的名单：{tickets}个签号，{persons}人。",
     "draw.numbers-entered": "录了“{title}”的开奖号，封着。", "draw.numbers-differed": "录的开奖号和另一份不一样，两份都作废。",
     "draw.drawn": "算出了“{title}”的结果。",
+    "entrant.withdrawn": "退出了“{title}”的抽奖，姓名和手机号已删除。",
+    "entrants.forgotten": "删除了“{title}”没中奖的人的姓名、手机号和截图。",
     "winners.exported": "下载了“{title}”的中奖名单，带完整手机号。",
 }
 CARE = {"draw.excluded", "campaign.published", "winners.exported", "staff.created"}
 ALARM = {"draw.numbers-differed"}
 KINDS = {
-    "login": ("登录", ["staff.logged-in", "staff.logged-out", "staff.created"]),
+    "login": ("登录", ["staff.logged-in", "staff.logged-out", "staff.created", "staff.password-set"]),
     "review": ("审核截图", ["submission.approved", "submission.rejected"]),
     "campaign": ("活动与规则", ["campaign.drafted", "campaign.published"]),
     "draw": ("抽奖", [verb for verb in SAID if verb.startswith("draw.")]),
-    "export": ("带个人信息的导出", ["winners.exported"]),
+    "data": ("个人信息的导出与删除", ["winners.exported", "entrant.withdrawn", "entrants.forgotten"]),
 }
 SYSTEM = "自动"
+OTHERS = {"voter": "一位市民", "command line": "命令行"}
 
 
 class Line(NamedTuple):
@@ -74,8 +78,9 @@ def say(entry: AuditEntry, people: dict[str, str], titles: dict[str, str]) -> Li
     kind, _, key = entry.subject.partition(":")
     facts = _Facts({name: _fact(name, value) for name, value in json.loads(entry.facts or "{}").items()})
     facts["title"] = titles.get(key if kind == "campaign" else key.rpartition("-")[0], key)
+    facts["number"] = key
     text = SAID.get(entry.verb, "做了一件事：" + entry.verb).format_map(facts)
-    return Line(entry.id, entry.at, people.get(entry.actor, SYSTEM), text, entry.why, standing)
+    return Line(entry.id, entry.at, (people | OTHERS).get(entry.actor, SYSTEM), text, entry.why, standing)
 
 
 class _Facts(dict[str, Any]):

@@ -141,9 +141,10 @@ def card_of(campaign: Campaign, submission: Submission, typed: str = "") -> Card
 
 
 def _days(campaign: Campaign, submission: Submission) -> list[date]:
-    """Hosted: the days the sender has a receipt for. External: the window's days up to the evidence's instant (DESIGN §12)."""
+    """Of the window's days up to the evidence's instant (DESIGN §12); hosted: those the sender has a receipt for."""
     if campaign.is_hosted:
-        return sorted({receipt.day for receipt in ballots.receipts_of(campaign, submission.person_id)})
+        sent = campaign.day(submission.evidence_at)
+        return sorted({receipt.day for receipt in ballots.receipts_of(campaign, submission.person_id) if receipt.day <= sent})
     first, last = campaign.day(campaign.opens_at), _instant_day(campaign, submission)
     return [first + timedelta(n) for n in range((last - first).days + 1)]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import String, event, insert
+from sqlalchemy import String, Text, event, insert
 from sqlalchemy.orm import Mapped, mapped_column
 
 from wxbackend.extensions import Base, Id, Instant

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from wxbackend import captcha
 from wxbackend.campaigns.rules import Grade
 from wxbackend.shapes import Schema, fields, validate
 
 
 class CaptchaRequest(Schema):
-    family = fields.String(load_default=None, allow_none=True, validate=validate.OneOf(["colour", "arithmetic"], error="没有这一种。"))
+    family = fields.String(load_default=None, allow_none=True, validate=validate.OneOf(captcha.FAMILIES, error="没有这一种。"))
 
 
 class CaptchaSchema(Schema):

@@ -30,7 +30,8 @@ __all__ = ["AlreadyVoted", "CampaignClosed", "CampaignNotOpen", "DatabaseLost", 
            "read_token", "receipt_of", "receipt_on", "receipts_of", "recount", "tally", "today"]
 log = structlog.get_logger()
 TRIES_A_MINUTE = 20
-WAIT_FOR_RUNNING_SECONDS = 3.0
+WAIT_FOR_RUNNING_SECONDS, WAIT_UNKNOWN_SECONDS = 3.0, 0.5
+ANNOUNCED_SECONDS = 5   # longer than anybody waits, short enough that a captcha tried again is not waited for
 SHARD = str(os.getpid() % 16)   # of the tally: processes seldom share a row, and the rows stay few
 
 
@@ -95,23 +96,29 @@ def cast(campaign: Campaign, subject: Subject, voter: Voter, grade: str, captcha
     """Cast today's ballot, or return the one this very request made before.
 
     Raises CampaignNotOpen, CampaignClosed, NotHosted, GradeNotOffered, AlreadyVoted, TooOften, CaptchaExpired, CaptchaWrong,
-    DatabaseLost. Whoever has voted today spends no captcha.
+    DatabaseLost. Whoever has voted today spends no captcha; a request whose answer was lost finds its ballot after the close, too.
     """
-    check_open(campaign, at)
+    person_id, day, spent, key = voter.person_id, campaign.day(at), captcha.mac_of(captcha_id), quota_key(campaign, subject)
+    try:
+        check_open(campaign, at)
+    except CampaignClosed:
+        repeated = _same(spent, person_id, key)
+        if repeated is None:
+            raise
+        return repeated
     chosen = next((g for g in Grade if g.value == grade and subject.offers(g)), None)
     if chosen is None:
         raise GradeNotOffered()
-    person_id, day, spent = voter.person_id, campaign.day(at), captcha.mac_of(captcha_id)
-    earlier = _earlier(spent, person_id, quota_key(campaign, subject), day)
+    earlier = _earlier(spent, person_id, key, day)
     if earlier:
         return earlier
-    vote = Vote(campaign.id, subject.id, quota_key(campaign, subject), person_id, day, chosen, spent,
-                known_source(campaign, source_code), voter.door, degraded=_admit(voter.person_key))
+    vote = Vote(campaign.id, subject.id, key, person_id, day, chosen, spent,
+                known_source(campaign, source_code), voter.door, degraded=_admit(voter.person_key, at))
+    patience = _announce(spent)
     try:
-        _announce(spent)
         captcha.redeem(captcha_id, answer, voter.person_key, campaign.slug, "vote", at)
     except captcha.CaptchaExpired:
-        running = _wait_for_running(vote)
+        running = _wait_for_running(vote, patience)
         if running is None:
             raise
         return running
@@ -176,11 +183,11 @@ def _write(votes: Sequence[Vote], batch_id: str, at: datetime) -> None:
              "source_code": v.source_code, "door": v.door, "degraded": v.degraded, "cast_at": at}
             for v in sorted(votes, key=lambda v: (v.person_id, v.quota_key))]
     db.session.execute(insert(BallotBatch).values(id=batch_id, at=at))
-    sql.insert_missing(db.session, Ballot, rows)
+    sql.insert_missing(Ballot, rows)
     kept = set(db.session.scalars(select(Ballot.receipt_id).where(Ballot.receipt_id.in_([v.receipt_id for v in votes]))))
     moves = Counter((v.subject_id, v.day, v.grade.value) for v in votes if v.receipt_id in kept)
     for (subject_id, day, grade), count in sorted(moves.items()):
-        sql.add_to_tally(db.session, subject_id, day, grade, SHARD, count)
+        sql.add_to_tally(subject_id, day, grade, SHARD, count)
     db.session.commit()
 
 
@@ -199,9 +206,9 @@ def _outcome(vote: Vote) -> Outcome | AlreadyVoted:
 
 def _earlier(spent: str, person_id: int, key: str, day: date) -> Outcome | None:
     """What this request, or another vote of today, has left already. Raises AlreadyVoted."""
-    same = db.session.scalar(select(Ballot).where(Ballot.captcha_hash == spent, Ballot.person_id == person_id))
+    same = _same(spent, person_id, key)
     if same is not None:
-        return Outcome(receipt_of(same), False)
+        return same
     other = db.session.scalar(_live_of(key, person_id, day))
     if other is not None and other.captcha_hash == spent and other.person_id == person_id:
         return Outcome(receipt_of(other), False)   # it was committed between the two looks
@@ -210,47 +217,51 @@ def _earlier(spent: str, person_id: int, key: str, day: date) -> Outcome | None:
     return None
 
 
+def _same(spent: str, person_id: int, key: str) -> Outcome | None:
+    """What this very request made before."""
+    ballot = db.session.scalar(select(Ballot).where(Ballot.captcha_hash == spent, Ballot.person_id == person_id, Ballot.quota_key == key))
+    return Outcome(receipt_of(ballot), False) if ballot is not None else None
+
+
 def _live_of(key: str, person_id: int, day: date):
     return select(Ballot).where(Ballot.quota_key == key, Ballot.person_id == person_id, Ballot.day == day, Ballot.void_no == 0)
 
 
-def _admit(person_key: str) -> bool:
-    """Count the try; returns whether it went through degraded, without Redis. Raises TooOften."""
+def _admit(person_key: str, at: datetime) -> bool:
+    """Count the try; returns whether it went through degraded, by this process's own bucket. Raises TooOften."""
+    limits, degraded = [store.Limit(f"{{{person_key}}}:vote", TRIES_A_MINUTE, 60)], False
     try:
-        verdict = store.take([store.Limit(f"vote:{{{person_key}}}", TRIES_A_MINUTE, 60)])
+        verdict = store.take(limits)
     except store.StoreAway:
-        return True   # the unique key holds the promise; captchas come from SQL rows and their own bucket
+        verdict, degraded = store.take_locally(limits, at), True
     if not verdict.allowed:
         raise captcha.TooOften(retry_after=verdict.retry_after_seconds)
-    return False
+    return degraded
 
 
-def _announce(spent: str) -> None:
+def _announce(spent: str) -> float:
+    """Say that this captcha's vote is being cast; how many seconds to wait for somebody who said so before us.
+
+    None for the first: if its captcha does not serve, there is nobody to wait for.
+    """
     try:
-        store.put("casting:" + spent, "1", 30)
+        return 0.0 if store.put_once("casting:" + spent, "1", ANNOUNCED_SECONDS) else WAIT_FOR_RUNNING_SECONDS
     except store.StoreAway:
-        pass
+        return WAIT_UNKNOWN_SECONDS
 
 
-def _wait_for_running(vote: Vote) -> Outcome | None:
-    """The ballot of the same request that is just being written by somebody else, if there is one.
+def _wait_for_running(vote: Vote, seconds: float) -> Outcome | None:
+    """The ballot of the same request that is just being written by somebody else, if there is one. Raises AlreadyVoted.
 
     A double tap spends the captcha once; the second request waits for the first one's batch.
     """
-    until = time.monotonic() + WAIT_FOR_RUNNING_SECONDS
+    until = time.monotonic() + seconds
     while True:
         db.session.rollback()   # a fresh look: SQLite's snapshot, and its write lock given free
         outcome = _earlier(vote.captcha_hash, vote.person_id, vote.quota_key, vote.day)
-        if outcome or time.monotonic() > until or not _is_announced(vote.captcha_hash):
+        if outcome or time.monotonic() >= until:
             return outcome
         time.sleep(0.05)
-
-
-def _is_announced(spent: str) -> bool:
-    try:
-        return store.get("casting:" + spent) is not None
-    except store.StoreAway:
-        return False
 
 
 def _forget_connection() -> None:

@@ -7,34 +7,33 @@ from datetime import date
 from typing import Any
 
 from sqlalchemy.dialects import mysql, postgresql, sqlite
-from sqlalchemy.orm import Session
 
 from wxbackend.ballots.models import Tally
-from wxbackend.extensions import Base
+from wxbackend.extensions import Base, db
 
 
-def _insert(session: Session, model: type[Base]) -> Any:
-    name = session.get_bind().dialect.name
+def _insert(model: type[Base]) -> Any:
+    name = db.engine.dialect.name
     return {"postgresql": postgresql.insert, "sqlite": sqlite.insert}.get(name, mysql.insert)(model)
 
 
-def insert_missing(session: Session, model: type[Base], rows: Sequence[dict[str, Any]]) -> None:
+def insert_missing(model: type[Base], rows: Sequence[dict[str, Any]]) -> None:
     """Insert the rows that break no unique key; the others are left out without an error.
 
     MySQL: ON DUPLICATE KEY UPDATE id = id rather than IGNORE, which also swallows a NULL in a NOT NULL column.
     """
-    statement = _insert(session, model).values(list(rows))
+    statement = _insert(model).values(list(rows))
     if hasattr(statement, "on_conflict_do_nothing"):
-        session.execute(statement.on_conflict_do_nothing())
+        db.session.execute(statement.on_conflict_do_nothing())
     else:
-        session.execute(statement.on_duplicate_key_update(id=model.__table__.c.id))
+        db.session.execute(statement.on_duplicate_key_update(id=model.__table__.c.id))
 
 
-def add_to_tally(session: Session, subject_id: int, day: date, grade: str, shard: str, count: int) -> None:
+def add_to_tally(subject_id: int, day: date, grade: str, shard: str, count: int) -> None:
     """Add `count` to one counter, making it where it is missing."""
-    statement = _insert(session, Tally).values(subject_id=subject_id, day=day, grade=grade, shard=shard, count=count)
+    statement = _insert(Tally).values(subject_id=subject_id, day=day, grade=grade, shard=shard, count=count)
     if hasattr(statement, "on_conflict_do_update"):
         keys = ["subject_id", "day", "grade", "shard"]
-        session.execute(statement.on_conflict_do_update(index_elements=keys, set_={"count": Tally.count + count}))
+        db.session.execute(statement.on_conflict_do_update(index_elements=keys, set_={"count": Tally.count + count}))
     else:
-        session.execute(statement.on_duplicate_key_update(count=Tally.count + count))
+        db.session.execute(statement.on_duplicate_key_update(count=Tally.count + count))

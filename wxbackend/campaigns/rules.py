@@ -77,6 +77,12 @@ def live_demo_window(now: datetime, zone: ZoneInfo) -> Window:
     return Window(opens, closes, closes + timedelta(hours=24), freeze)
 
 
+def live_demo_drawing(window: Window) -> dict[str, str]:
+    """The 双色球 of the evening of the freeze, 21:15."""
+    day = window.freeze_at.date()
+    return {"source": "ssq", "issue": ssq_issue(day), "drawn_at": datetime.combine(day, time(21, 15), window.freeze_at.tzinfo).isoformat()}
+
+
 def ssq_issue(day: date) -> str:
     """The 双色球 issue drawn on `day` (Tuesdays, Thursdays, Sundays), counted from 1 January without holiday breaks: for the demo only."""
     first = date(day.year, 1, 1)

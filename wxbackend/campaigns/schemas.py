@@ -8,13 +8,20 @@ from zoneinfo import ZoneInfo
 from wxbackend.campaigns.rules import Grade
 from wxbackend.shapes import Schema, ValidationError, fields, validate, validates, validates_schema
 
-SLUG = validate.Regexp(r"^[a-z0-9][a-z0-9-]{1,38}[a-z0-9]$", error="网址名用小写字母、数字和短横线，3到40个。")
-CODE = validate.Regexp(r"^[a-z0-9][a-z0-9-]{0,19}$", error="代号用小写字母、数字和短横线，最多20个。")
+SLUG = validate.Regexp(r"^[a-z0-9][a-z0-9-]{1,38}[a-z0-9]\Z", error="网址名用小写字母、数字和短横线，3到40个。")
+NUMBERED = ("ssq", "dlt", "kl8", "pl5")   # lotteries whose drawings are numbered
+TOO_SMALL = ("stage", "pl5")   # under 2^20 outcomes: with the list in hand one can be picked that lets a friend win
+MOST_PRIZES = 9999             # a box's number has four characters
+CODE = validate.Regexp(r"^[a-z0-9][a-z0-9-]{0,19}\Z", error="代号用小写字母、数字和短横线，最多20个。")
 
 
 def text(most: int, *, required: bool = True, default: str = "") -> fields.String:
     length = validate.Length(1 if required else 0, most, error=f"这里写1到{most}个字。" if required else f"这里最多写{most}个字。")
     return fields.String(required=True, validate=length) if required else fields.String(load_default=default, validate=length)
+
+
+def rows(schema: type[Schema], most: int, what: str) -> fields.List:
+    return fields.List(fields.Nested(schema), required=True, validate=validate.Length(1, most, error=f"{what}要写1到{most}个。"))
 
 
 def one_of(*values: str) -> validate.OneOf:
@@ -36,10 +43,17 @@ class WindowSchema(Schema):
 
 
 class EntropySchema(Schema):
-    """A public drawing named ahead: {source: ssq, issue: "2022005"}."""
+    """A public drawing named ahead: {source: ssq, issue: "2022005"}; with `drawn_at`, numbers are taken only afterwards."""
 
-    source = fields.String(required=True, validate=one_of("ssq", "dlt", "kl8", "pl5", "stage", "sealed"))
-    issue = fields.String(load_default="", validate=validate.Regexp(r"^([0-9]{5,7})?$", error="期号是5到7位数字。"))
+    source = fields.String(required=True, validate=one_of(*NUMBERED, "stage", "sealed"))
+    issue = fields.String(load_default="", validate=validate.Regexp(r"^([0-9]{5,7})?\Z", error="期号是5到7位数字。"))
+    drawn_at = fields.AwareDateTime(metadata={"description": "when it is held, with its zone"})
+
+    @validates_schema
+    def says_which(self, data: dict[str, Any], **_: Any) -> None:
+        """Without its issue named ahead a lottery could be chosen after the fact."""
+        if data["source"] in NUMBERED and not data["issue"]:
+            raise ValidationError("请写明是哪一期，要在封存之后开奖。", "issue")
 
 
 class NetworkSchema(Schema):
@@ -146,9 +160,9 @@ class CampaignDocument(Schema):
     publicity_days = fields.Integer(load_default=5, strict=True, validate=validate.Range(1, 60))
     entropy = fields.List(fields.Nested(EntropySchema), load_default=list, validate=validate.Length(max=4))
     content = fields.Nested(ContentSchema, required=True)
-    subjects = fields.List(fields.Nested(SubjectSchema), required=True, validate=validate.Length(1, 60))
-    sources = fields.List(fields.Nested(SourceSchema), required=True, validate=validate.Length(1, 300))
-    prizes = fields.List(fields.Nested(PrizeSchema), required=True, validate=validate.Length(1, 20))
+    subjects = rows(SubjectSchema, 60, "评议项目")
+    sources = rows(SourceSchema, 300, "来源")
+    prizes = rows(PrizeSchema, 20, "礼品")
     boxes = fields.Nested(BoxesSchema, load_default=None)
 
     @validates("zone")
@@ -164,6 +178,10 @@ class CampaignDocument(Schema):
             raise ValidationError("请写明四个时间。", "window")
         if not data.get("live_demo") and not data.get("entropy"):
             raise ValidationError("请写明用哪一期公共开奖号。", "entropy")
+        if data.get("entropy") and all(e["source"] in TOO_SMALL for e in data["entropy"]):
+            raise ValidationError("现场数字和排列5的可能太少，单用会让人挑结果，请再加一期双色球、大乐透或快乐8。", "entropy")
+        if sum(p["count"] for p in data.get("prizes", [])) > MOST_PRIZES:
+            raise ValidationError(f"礼品合起来最多{MOST_PRIZES}份。", "prizes")
         for name, key in (("subjects", "key"), ("sources", "code"), ("prizes", "tier")):
             keys = [item[key] for item in data.get(name, [])]
             if len(keys) != len(set(keys)):

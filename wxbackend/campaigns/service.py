@@ -16,7 +16,7 @@ from wxbackend import audit, jobs, keys
 from wxbackend.campaigns import packing
 from wxbackend.campaigns.binding import campaign_binding, canonical_json, commitment
 from wxbackend.campaigns.models import Box, Campaign, Prize, RulesVersion, Source, Subject
-from wxbackend.campaigns.rules import LABELS, Grade, Window, live_demo_window, ssq_issue
+from wxbackend.campaigns.rules import LABELS, Grade, Window, live_demo_drawing, live_demo_window
 from wxbackend.campaigns.schemas import CampaignDocument
 from wxbackend.extensions import db, settings
 from wxbackend.problems import Problem
@@ -101,7 +101,7 @@ def _fill(campaign: Campaign, data: dict[str, Any], at: datetime) -> None:
         setattr(campaign, name, value)
     for name in ("title", "mode", "zone", "quota", "results", "captcha", "alternates", "publicity_days", "content"):
         setattr(campaign, name, data[name])
-    campaign.entropy = data["entropy"] or [{"source": "ssq", "issue": ssq_issue(window.freeze_at.date())}]
+    campaign.entropy = [_drawing(item) for item in data["entropy"]] or [live_demo_drawing(window)]
     with db.session.no_autoflush:
         for old in (*campaign.subjects, *campaign.sources, *campaign.prizes, *campaign.boxes):
             db.session.delete(old)
@@ -112,6 +112,11 @@ def _fill(campaign: Campaign, data: dict[str, Any], at: datetime) -> None:
     campaign.prizes = [Prize(tier=p["tier"], position=n, name=p["name"], count=p["count"], value_fen=p["value_yuan"] * 100)
                        for n, p in enumerate(data["prizes"])]
     campaign.boxes = _pack(data)
+
+
+def _drawing(item: dict[str, Any]) -> dict[str, str]:
+    """As the rules hold it: texts only."""
+    return {name: value.isoformat() if isinstance(value, datetime) else value for name, value in item.items()}
 
 
 def _subject(position: int, item: dict[str, Any]) -> Subject:
@@ -127,7 +132,7 @@ def _pack(data: dict[str, Any]) -> list[Box]:
     try:
         packed = packing.pack_boxes(data["boxes"]["stock"], count, data["boxes"]["per_box"], secrets.token_hex(16))
     except packing.CannotPack as e:
-        raise CannotPublish(str(e)) from e
+        raise CannotPublish(str(e), errors=[{"pointer": "#/boxes/stock", "detail": str(e)}]) from e
     return [Box(number=f"{n:02d}", items_sealed=keys.seal("box", json.dumps(items, ensure_ascii=False)))
             for n, items in enumerate(packed, 1)]
 

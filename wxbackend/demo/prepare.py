@@ -7,6 +7,7 @@ Prints progress to stderr and one JSON line with the accounts to stdout.
 from __future__ import annotations
 
 import json
+import logging
 import secrets
 import shutil
 import sys
@@ -30,6 +31,7 @@ PEOPLE = (("zhoumin", "周敏", "manager"), ("hejing", "何静", "auditor"))
 
 def main() -> None:
     app = create_app()
+    logging.getLogger("alembic").setLevel(logging.WARNING)
     with app.app_context():
         if not settings.is_demo:
             sys.exit("this fills the demo; ENVIRONMENT says " + settings.environment)

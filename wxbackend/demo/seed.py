@@ -49,7 +49,7 @@ def fill(at: datetime, say: Say) -> Campaign:
 def _load(name: str, at: datetime) -> Campaign:
     document = yaml.safe_load((ROOT / "config" / "demo" / name).read_text(encoding="utf-8"))
     campaign = campaigns.load_document(document, "demo", at)
-    campaigns.publish(campaign, "demo", at)
+    campaigns.publish(campaign, "demo", campaign.opens_at - timedelta(hours=2))   # rules come before the first vote
     db.session.commit()
     return campaign
 
@@ -63,7 +63,8 @@ def days_of(campaign: Campaign, at: datetime) -> Iterator[datetime]:
         day += timedelta(days=1)
 
 
-def _one_day(campaign: Campaign, people: list[Citizen], voters: dict[int, Voter], start: datetime, at: datetime, chance: random.Random) -> int:
+def _one_day(campaign: Campaign, people: list[Citizen], voters: dict[int, Voter], start: datetime, at: datetime,
+             chance: random.Random) -> int:
     """Votes of one day in batches, then the taps of those who take part."""
     today = []
     for citizen in people:
@@ -96,7 +97,8 @@ def _take_part(campaign: Campaign, voter: Voter, citizen: Citizen, moment: datet
     submissions.tap(campaign, voter.person_id, None, moment)
 
 
-def _queue(hosted: Campaign, external: Campaign, people: list[Citizen], voters: dict[int, Voter], at: datetime, chance: random.Random) -> None:
+def _queue(hosted: Campaign, external: Campaign, people: list[Citizen], voters: dict[int, Voter], at: datetime,
+           chance: random.Random) -> None:
     """Scribbled screenshots of our own page, and screenshots of somebody else's, sent within the last hours."""
     scribblers = [c for c in people if not c.enters][:6]
     for n, citizen in enumerate(scribblers + people[-9:]):

@@ -12,7 +12,7 @@ import sys
 import time
 import urllib.request
 
-from config.demo_env import remember
+from config.demo_env import demo_file, remember
 
 ROOT_PORT, SIMULATOR_DISTANCE, PORTS_TRIED = 8000, 100, 50
 PR_SET_PDEATHSIG = 1
@@ -84,7 +84,7 @@ def serve(port: int, when_ready) -> None:
 
     threading.Thread(target=_say_when_ready, args=(f"http://127.0.0.1:{port}/healthz", when_ready), daemon=True).start()
     Granian("wxbackend.demo.server:create", factory=True, address="127.0.0.1", port=port, interface=Interfaces.WSGI,
-            workers=1, blocking_threads=16, log_level=LogLevels.warning).serve()
+            workers=1, blocking_threads=16, log_level=LogLevels.error).serve()
 
 
 def _say_when_ready(url: str, when_ready) -> None:
@@ -108,5 +108,6 @@ def story(app_url: str, simulator_url: str, accounts: list[dict[str, str]]) -> s
 {people}
   API               {app_url}/openapi.json   docs: {app_url}/docs
 
-  Ctrl-C stops it; the data stay in instance/. `make clean-demo` begins afresh.
+  The passwords hold until the next start; moving the clock far ahead ends a login, so log in again.
+  Ctrl-C stops it; the data stay in {demo_file().parent}. `make clean-demo` begins afresh.
 """

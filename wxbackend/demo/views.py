@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from flask import Blueprint, request
 
-from wxbackend import clock
+from wxbackend import clock, jobs
 from wxbackend.campaigns import service as campaigns
 from wxbackend.campaigns.models import Campaign
 from wxbackend.extensions import db
@@ -30,7 +30,8 @@ class OnlyForward(Problem):
 def show() -> dict[str, Any]:
     """What time the demo has, and its campaigns."""
     at = clock.now()
-    return {"now": at.isoformat(), "said": clock.say_time(at), "campaigns": [_campaign(c) for c in campaigns.all_campaigns() if c.is_published]}
+    shown = [_campaign(c) for c in campaigns.all_campaigns() if c.is_published]
+    return {"now": at.isoformat(), "said": clock.say_time(at), "campaigns": shown}
 
 
 @bp.post("/demo/clock")
@@ -38,15 +39,24 @@ def show() -> dict[str, Any]:
 def move() -> dict[str, Any]:
     """{"to": "tomorrow" | "before-close" | "draw"}; forward only. Raises OnlyForward."""
     at, wanted = clock.now(), (request.get_json(silent=True) or {}).get("to")
-    target = _target(str(wanted), at)
+    target, freeze_at = _target(str(wanted), at)
     if target <= at:
         raise OnlyForward()
-    clock.move_to(target)
-    db.session.commit()
+    for stop in sorted({min(freeze_at, target), target}):   # the list is sealed at its hour, before the public drawing is held
+        if stop > at:
+            clock.move_to(stop)
+            db.session.commit()
+            _do_what_is_due(stop)
     return show()
 
 
-def _target(wanted: str, at: datetime) -> datetime:
+def _do_what_is_due(at: datetime) -> None:
+    while jobs.run_due(at):
+        pass
+
+
+def _target(wanted: str, at: datetime) -> tuple[datetime, datetime]:
+    """Where to, and when the list of the leading campaign is sealed."""
     leading = next(iter(c for c in campaigns.all_campaigns() if c.is_published and c.is_hosted), None)
     if leading is None:
         raise campaigns.NoSuchCampaign()
@@ -55,7 +65,7 @@ def _target(wanted: str, at: datetime) -> datetime:
     targets = {"tomorrow": tomorrow, "before-close": leading.closes_at - BEFORE_CLOSE, "draw": leading.freeze_at + AFTER_FREEZE}
     if wanted not in targets:
         raise Problem("可以到：tomorrow、before-close、draw。")
-    return targets[wanted]
+    return targets[wanted], leading.freeze_at
 
 
 def _campaign(campaign: Campaign) -> dict[str, Any]:

@@ -119,7 +119,8 @@ def enter_numbers(draw: Draw, staff: Staff, numbers: Sequence[dict[str, Any]], e
     elif earlier:
         draw.round += 1
         outcome = Entered.DIFFERENT
-    _note(draw, f"staff:{staff.username}", "draw.numbers-entered", at, outcome=outcome.value)
+    _note(draw, f"staff:{staff.username}", "draw.numbers-differed" if outcome is Entered.DIFFERENT else "draw.numbers-entered", at,
+          outcome=outcome.value)
     if outcome is Entered.DRAWN:
         _note_drawn(draw, at)
     return outcome

@@ -34,6 +34,5 @@ def forget_when_over(payload: dict[str, Any], at: datetime) -> None:
     if not draw.is_drawn:
         raise jobs.Retry("the draw is not made yet", timedelta(days=1))
     kept = set(db.session.scalars(select(Award.person_id).where(Award.draw_id == draw.id)))
-    for person_id in submissions.entrants(campaign).keys() - kept:
-        submissions.withdraw(campaign, person_id, at)
-    audit.record("worker", "entrants.forgotten", f"campaign:{campaign.slug}", at, why="活动结束后30天内删除")
+    gone = submissions.forget(campaign, kept, at)
+    audit.record("worker", "entrants.forgotten", f"campaign:{campaign.slug}", at, why="活动结束后30天内删除", facts={"people": gone})

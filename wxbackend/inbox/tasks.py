@@ -20,28 +20,27 @@ from wxbackend.tickets import service as tickets
 
 @jobs.handler("inbox.fetch", tries=80)   # about three days, as long as WeChat keeps the picture
 def fetch(payload: dict[str, Any], at: datetime) -> None:
-    """Fetch one picture, at once: WeChat deletes it after three days. No transaction is open while WeChat is asked."""
+    """Fetch one picture, at once: WeChat deletes it after three days. No transaction is open while WeChat is asked and the picture read."""
     submission = db.session.get(Submission, payload["submission"])
     if submission is None or submission.state != "arriving" or not submission.media_id:
         return
     media_id, submission_id = submission.media_id, submission.id
     db.session.commit()
-    lost, raw = None, b""
     try:
-        raw = wechat.download_media(media_id)
-    except (wechat.MediaLost, wechat.MediaTooLarge) as problem:
-        lost = problem
+        picture = images.open_picture(wechat.download_media(media_id))
+    except (wechat.MediaLost, wechat.MediaTooLarge, images.ImageUnreadable) as problem:
+        picture, lost = None, problem
     submission = db.session.get_one(Submission, submission_id)
     if submission.state != "arriving":   # she left the draw meanwhile
         return
-    if lost:
+    if picture is None:
         _drop(submission, lost.as_reply(), at)
         return
     announced_in = submission.campaign_id
     try:
         with db.session.begin_nested():
-            submissions.judge(submission, raw, at)
-    except (images.ImageUnreadable, tickets.AlreadyFrozen) as problem:
+            submissions.judge(submission, picture, at)
+    except tickets.AlreadyFrozen as problem:
         _drop(submission, problem.as_reply(), at)
         return
     if submission.campaign_id != announced_in:

@@ -25,10 +25,6 @@ from wxbackend.submissions import service as submissions
 from wxbackend.tickets import service as tickets
 from wxbackend.web import access
 
-FAMILIES = ("colour", "arithmetic")
-CAPTCHA_WRONG = "没对上，已换了一张新的。看不清就点“换一种”。"
-CAPTCHA_EXPIRED = "这张图放久了，已换新的，您的选择还在。"
-
 
 class NoReceipt(Problem):
     status, type, title = 404, "no-receipt", "这一天没有您的投票凭证。"
@@ -61,11 +57,13 @@ def cast(slug: str) -> ResponseReturnValue:
     subject = campaigns.subject_of(campaign, form.get("subject"))
     again: dict[str, Any] = {"chosen": form.get("grade", ""), "source": form.get("s", ""),
                              "family": _family(form.get("family"), "other" in form)}
+    swaps, is_graded = "again" in form or "other" in form, subject_offers(subject, again["chosen"])
     try:
-        ballots.check_open(campaign, at)
-        if "again" in form or "other" in form:
+        if swaps or not is_graded:
+            ballots.check_open(campaign, at)
+        if swaps:
             return ballot_page(campaign, subject, at, **again)
-        if not subject_offers(subject, again["chosen"]):
+        if not is_graded:
             return ballot_page(campaign, subject, at, status=422, grade_fault="请先选一个等级，再提交。", **again)
         outcome = ballots.cast(campaign, subject, g.voter, again["chosen"], form.get("captcha_id", "")[:64],
                                form.get("captcha_answer", "")[:16], at, again["source"][:20])
@@ -81,14 +79,14 @@ def refused(problem: Problem, campaign: Campaign, subject: Subject, at: datetime
         return already_page(campaign, problem.receipt, at, 409)
     if isinstance(problem, (ballots.CampaignNotOpen, ballots.CampaignClosed)):
         return state_page(campaign, at, 409)
-    told = {captcha.CaptchaWrong: {"captcha_fault": CAPTCHA_WRONG}, captcha.CaptchaExpired: {"captcha_fault": CAPTCHA_EXPIRED},
-            captcha.TooOften: {"form_fault": "点得有点快，歇1分钟再来。您的选择还在。"},
-            ballots.DatabaseLost: {"form_fault": "有点挤，您放心，再点几次也只算一票。过一分钟再试就好。"}}
-    for kind, faults in told.items():
-        if isinstance(problem, kind):
-            page, status = ballot_page(campaign, subject, at, status=problem.status, **faults, **again)
-            return page, status, problem.headers
-    raise problem
+    if isinstance(problem, (captcha.CaptchaWrong, captcha.CaptchaExpired)):
+        fault = {"captcha_fault": problem.said}
+    elif isinstance(problem, (captcha.TooOften, ballots.DatabaseLost)):
+        fault = {"form_fault": problem.as_reply() + "您的选择还在。"}
+    else:
+        raise problem
+    page, status = ballot_page(campaign, subject, at, status=problem.status, **fault, **again)
+    return page, status, problem.headers
 
 
 def ballot_page(campaign: Campaign, subject: Subject, at: datetime, *, status: int = 200, chosen: str = "", source: str = "",
@@ -161,6 +159,6 @@ def subject_offers(subject: Subject, grade: str) -> bool:
 
 
 def _family(now: str | None, other: bool) -> str | None:
-    if now not in FAMILIES:
+    if now not in captcha.FAMILIES:
         return None
-    return FAMILIES[1 - FAMILIES.index(now)] if other else now
+    return captcha.FAMILIES[1 - captcha.FAMILIES.index(now)] if other else now

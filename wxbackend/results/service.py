@@ -77,7 +77,7 @@ def winners_xlsx(draw: Draw, staff: Staff, at: datetime) -> bytes:
     import xlsxwriter
 
     out = io.BytesIO()
-    book = xlsxwriter.Workbook(out, {"in_memory": True, "strings_to_numbers": False, "strings_to_formulas": False, "strings_to_urls": False})
+    book = xlsxwriter.Workbook(out, {"in_memory": True})
     _fill(book, draw, staff, at)
     book.close()
     audit.record(f"staff:{staff.username}", "winners.exported", f"draw:{draw.public_id}", at)
@@ -106,7 +106,8 @@ def _fill(book: Any, draw: Draw, staff: Staff, at: datetime) -> None:
         for x, cell in enumerate(cells):
             sheet.write_string(y, x, safe_cell(cell), as_text)
     rules = draw.campaign.rules
-    sheet.write_string(len(rows) + 2, 0, f"{staff.name} 于 {say_time(at, draw.campaign.zone)} 导出，规则指纹 {rules.sha256[:16] if rules else '—'}")
+    fingerprint = rules.sha256[:16] if rules else "—"
+    sheet.write_string(len(rows) + 2, 0, f"{staff.name} 于 {say_time(at, draw.campaign.zone)} 导出，规则指纹 {fingerprint}")
     sheet.freeze_panes(1, 0)
     for x, width in enumerate((6, 20, 10, 20, 14, 16, 16, 14)):
         sheet.set_column(x, x, width)

@@ -44,7 +44,8 @@ TAKE, UNLOCK = Script("take.lua"), Script("unlock.lua")
 
 def init_app(app: Flask) -> None:
     """Remember where Redis is; connecting waits for the first use, so that a command beside a running server needs none."""
-    app.extensions["store"] = Connection(app.extensions["settings"], app.config.setdefault("STORE_NAMESPACE", app.extensions["settings"].store_namespace))
+    settings = app.extensions["settings"]
+    app.extensions["store"] = Connection(settings, app.config.setdefault("STORE_NAMESPACE", settings.store_namespace))
     app.extensions["store_buckets"] = Buckets()
 
 

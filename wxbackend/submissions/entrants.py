@@ -16,6 +16,7 @@ from wxbackend.problems import Problem
 from wxbackend.submissions.models import Entrant
 from wxbackend.submissions.rules import mask_name, mask_phone, tidy_name, tidy_phone
 
+UNSAID = "unsaid"   # the age, where a door does not ask for it
 PURPOSES = {"draw": "用姓名和手机号办理这次抽奖", "show-name": "中奖时公布打码的姓名", "notify": "中奖时用公众号消息提醒我"}
 
 
@@ -41,7 +42,7 @@ class EntryForm:
 
     name: str
     phone: str
-    age_band: str = "unsaid"
+    age_band: str = UNSAID
     guardian: tuple[str, str] | None = None
     consents: tuple[str, ...] = ("draw",)
 
@@ -109,12 +110,12 @@ def correct(campaign: Campaign, person_id: int, name: str, phone: str, at: datet
     return found
 
 
-def erase(entrant: Entrant, at: datetime) -> None:
+def erase(campaign: Campaign, entrant: Entrant, at: datetime) -> None:
     """Empty name and phone on withdrawal; the row stays so that the campaign's numbers still add up."""
     entrant.name_sealed = entrant.phone_sealed = entrant.phone_hash = entrant.guardian_sealed = ""
     entrant.withdrawn_at, entrant.consents = at, []
     db.session.flush()
-    audit.record("voter", "entrant.withdrawn", f"campaign:{entrant.campaign_id}", at)
+    audit.record("voter", "entrant.withdrawn", f"campaign:{campaign.slug}", at)
 
 
 def phone_hash(phone: str) -> str:
@@ -128,8 +129,12 @@ def _query(campaign: Campaign, person_id: int):
 
 def _write(row: Entrant, campaign: Campaign, name: str, phone: str, form: EntryForm, guardian: str, at: datetime) -> None:
     row.name_sealed, row.phone_sealed, row.phone_hash = keys.seal("name", name), keys.seal("phone", phone), phone_hash(phone)
-    row.age_band, row.guardian_sealed = form.age_band, guardian
-    row.consents, row.consented_at, row.withdrawn_at = sorted(set(form.consents)), at, None
+    consents = set(form.consents)
+    if form.age_band == UNSAID and row.id is not None and row.withdrawn_at is None:
+        consents |= set(row.consents)   # the chat and the upload ask for less than the form: they take nothing back
+    else:
+        row.age_band, row.guardian_sealed = form.age_band, guardian
+    row.consents, row.consented_at, row.withdrawn_at = sorted(consents), at, None
     row.consent_version = campaign.rules.sha256 if campaign.rules else ""
 
 

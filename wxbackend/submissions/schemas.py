@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from wxbackend.shapes import Schema, fields, validate
+from typing import Any
+
+from wxbackend.shapes import Schema, ValidationError, fields, validate, validates_schema
 from wxbackend.submissions.entrants import PURPOSES
 
 
@@ -23,6 +25,11 @@ class EntrySchema(Schema):
     guardian = fields.Nested(GuardianSchema, load_default=None, allow_none=True)
     consents = fields.List(fields.String(validate=validate.OneOf(list(PURPOSES), error="没有这一项。")), load_default=list)
     day = fields.Date(load_default=None, allow_none=True, metadata={"description": "whose ballot the tap is for; default today"})
+
+    @validates_schema
+    def age_comes_with_the_name(self, data: dict[str, Any], **_: Any) -> None:
+        if data["name"] is not None and data["age_band"] is None:
+            raise ValidationError("请选您的年龄。", "age_band")
 
 
 class UploadForm(Schema):

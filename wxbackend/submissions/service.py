@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-import hashlib
 from datetime import date, datetime
 from pathlib import Path
 
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
-from wxbackend import audit
+from wxbackend import audit, store
 from wxbackend.accounts.models import Staff
 from wxbackend.accounts.service import Voter
 from wxbackend.ballots import receipts
 from wxbackend.ballots.receipts import Receipt
 from wxbackend.campaigns.models import Campaign
+from wxbackend.captcha import TooOften
 from wxbackend.extensions import db
 from wxbackend.notices import service as notices
 from wxbackend.problems import Problem
 from wxbackend.submissions import images, words
 from wxbackend.submissions.entrants import (
     PURPOSES,
+    UNSAID,
     Entrant,
     EntryClosed,
     EntryForm,
@@ -38,17 +39,19 @@ from wxbackend.submissions.entrants import (
 from wxbackend.submissions.models import ChatEntry, Submission
 from wxbackend.tickets import service as tickets
 
-__all__ = ["PURPOSES", "REASONS", "Entrant", "EntryClosed", "EntryForm", "EntryInvalid", "Named", "NotEntered", "approve", "correct", "enter",
-           "entrant", "entrants", "judge", "named", "of", "open_from_chat", "phone_hash", "promote", "queue", "receive_upload", "reject",
-           "settle", "tap", "withdraw"]
+__all__ = ["PURPOSES", "REASONS", "UNSAID", "Entrant", "EntryClosed", "EntryForm", "EntryInvalid", "Named", "NotEntered", "approve",
+           "correct", "enter", "entrant", "entrants", "forget", "judge", "named", "of", "open_from_chat", "phone_hash", "promote", "queue",
+           "receive_upload", "reject", "settle", "tap", "withdraw"]
 
 ACTIVITY = "vote"
+UPLOADS, PER_SECONDS = 20, 600
 REASONS = {
     "not-yours": "截图里的凭证不是您本人的",
     "not-ours": "不是这次活动的投票成功页",
     "day-used": "这一天已经有签号了",
     "too-late": "过了收截图的时间",
     "edited": "看得出改动过",
+    "unclear": "图看不清，认不出凭证和日期",
 }
 
 
@@ -118,12 +121,27 @@ def tap(campaign: Campaign, person_id: int, day: date | None, at: datetime) -> S
 
 
 def receive_upload(campaign: Campaign, voter: Voter, raw: bytes, form: EntryForm, at: datetime) -> Submission:
-    """A screenshot sent through the page or the API with name and phone. Raises ImageUnreadable, EntryInvalid, EntryClosed."""
+    """A screenshot sent through the page or the API with name and phone; what the caller did before is committed.
+
+    Raises EntryClosed, TooOften, ImageUnreadable, EntryInvalid.
+    """
     _check_time(campaign, at)
+    _count_upload(voter, at)
+    db.session.commit()   # reading a picture takes seconds, and on SQLite an open transaction keeps everybody else from voting
+    picture = images.open_picture(raw)
     enter(campaign, voter.person_id, form, at)
-    key = hashlib.sha256(raw).hexdigest()
-    submission = _new(campaign, voter.person_id, "upload", at, at, f"upload:{campaign.id}:{voter.person_id}:{key[:40]}")
-    return judge(submission, raw, at) if submission.state == "arriving" else submission
+    submission = _new(campaign, voter.person_id, "upload", at, at, f"upload:{campaign.id}:{voter.person_id}:{picture.sha256[:40]}")
+    return judge(submission, picture, at) if submission.state == "arriving" else submission
+
+
+def _count_upload(voter: Voter, at: datetime) -> None:
+    limits = [store.Limit(f"upload:{{{voter.person_key}}}", UPLOADS, PER_SECONDS)]
+    try:
+        verdict = store.take(limits)
+    except store.StoreAway:
+        verdict = store.take_locally(limits, at)
+    if not verdict.allowed:
+        raise TooOften(verdict.retry_after_seconds)
 
 
 def open_from_chat(campaign: Campaign, person_id: int, media_id: str, source_key: str, evidence_at: datetime, at: datetime) -> Submission:
@@ -135,9 +153,8 @@ def open_from_chat(campaign: Campaign, person_id: int, media_id: str, source_key
     return submission
 
 
-def judge(submission: Submission, raw: bytes, at: datetime) -> Submission:
-    """Read the picture, decide what can be decided, keep its pixels. Raises ImageUnreadable, AlreadyFrozen; then nothing is kept."""
-    picture = images.open_picture(raw)
+def judge(submission: Submission, picture: images.Picture, at: datetime) -> Submission:
+    """Decide what can be decided of a picture, keep its pixels. Raises AlreadyFrozen; then nothing is kept."""
     submission.image_sha256 = picture.sha256
     _decide(submission, picture, at)
     submission.image_name = images.keep(picture.pixels)
@@ -160,7 +177,7 @@ def _decide(submission: Submission, picture: images.Picture, at: datetime) -> Su
 def _receipt_in(picture: images.Picture, submission: Submission) -> Receipt | None:
     """A receipt of a campaign that still takes evidence; of several in one picture the sender's own."""
     foreign = None
-    for text in images.read_codes(picture.pixels):
+    for text in picture.codes:
         try:
             receipt = receipts.read_token(text.rpartition("/")[2])
         except receipts.ReceiptUnknown:
@@ -188,8 +205,8 @@ def approve(submission: Submission, staff: Staff, day: date | None, at: datetime
     chosen = day or submission.day
     if chosen is None:
         raise DayUnknown()
-    if not campaign.first_day <= chosen <= campaign.last_day:
-        raise DayUnknown("这一天不在投票的日子里。")
+    if not campaign.first_day <= chosen <= min(campaign.last_day, campaign.day(submission.evidence_at)):
+        raise DayUnknown("这一天不在投票的日子里，或比发来截图的日子还晚。")
     if campaign.is_hosted:   # the ballot box knows better than any picture whether she voted that day
         receipt = receipts.receipt_on(campaign, submission.person_id, chosen)
         if receipt is None:
@@ -204,15 +221,17 @@ def approve(submission: Submission, staff: Staff, day: date | None, at: datetime
 
 
 def reject(submission: Submission, staff: Staff, reason: str, note: str, at: datetime) -> Submission:
-    """A person looked and says no, with a reason from REASONS the sender is told. Raises AlreadyDecided."""
+    """A person looked and says no, with a reason from REASONS the sender is told. Raises AlreadyDecided, AlreadyFrozen."""
     if reason not in REASONS:
         raise Problem("请选一个不通过的原因。")
+    if at >= submission.campaign.freeze_at:   # what was undecided then counts; a late freeze must not leave time to choose
+        raise tickets.AlreadyFrozen()
     _claim(submission)
     submission.state, submission.reason, submission.note = "rejected", reason, note[:200] or None
     submission.decided_by, submission.decided_at = staff.id, at
     db.session.flush()
     campaign = submission.campaign
-    notices.tell(submission.person_id, "evidence", words.rejected(REASONS[reason], campaign.say(campaign.freeze_at)), at)
+    notices.tell(submission.person_id, "evidence", words.rejected(REASONS[reason], campaign.say(campaign.freeze_at), note[:200]), at)
     audit.record(f"staff:{staff.username}", "submission.rejected", f"submission:{submission.id}", at, why=REASONS[reason])
     return submission
 
@@ -230,13 +249,12 @@ def withdraw(campaign: Campaign, person_id: int, at: datetime) -> None:
     if campaign.frozen_at is None:
         for ticket in tickets.of(campaign, person_id):
             tickets.revoke(ticket, "本人退出", at)
+    _drop_pictures(campaign, person_id)
     for submission in of(campaign, person_id):
-        if submission.image_name:
-            (images.folder() / submission.image_name).unlink(missing_ok=True)
-        submission.state, submission.image_name, submission.source_key = "dropped", None, None
+        submission.state, submission.source_key = "dropped", None
     for chat in db.session.scalars(select(ChatEntry).where(ChatEntry.campaign_id == campaign.id, ChatEntry.person_id == person_id)):
         chat.held_sealed, chat.held_until, chat.notified_at = "", None, None   # whoever comes back is told and asked anew
-    erase(found, at)
+    erase(campaign, found, at)
 
 
 def settle(campaign: Campaign, at: datetime) -> int:
@@ -246,12 +264,40 @@ def settle(campaign: Campaign, at: datetime) -> int:
     """
     settled = 0
     for submission in queue(campaign) if campaign.is_hosted else []:
-        receipt = receipts.receipt_on(campaign, submission.person_id, campaign.day(submission.evidence_at))
+        receipt = _unused_receipt(campaign, submission)
         if receipt and submission.reading != "foreign-receipt" and entrant(campaign, submission.person_id):
             submission.day, submission.receipt_id, submission.note = receipt.day, receipt.receipt_id, "封存前未审，按投票记录计入"
             _grant(submission, at)
             settled += 1
     return settled
+
+
+def _unused_receipt(campaign: Campaign, submission: Submission) -> Receipt | None:
+    """The sender's newest ballot up to the day she sent the picture that has no ticket yet."""
+    ticketed = {ticket.day for ticket in tickets.of(campaign, submission.person_id)}
+    days = [r for r in receipts.receipts_of(campaign, submission.person_id) if r.day <= campaign.day(submission.evidence_at)]
+    return next((r for r in days if r.day not in ticketed), None)
+
+
+def forget(campaign: Campaign, kept: set[int], at: datetime) -> int:
+    """Delete names, phones and screenshots of everybody but `kept`, some time after the draw; how many people that were."""
+    senders = db.session.scalars(select(Submission.person_id).where(
+        Submission.campaign_id == campaign.id, Submission.image_name.is_not(None)).distinct())
+    gone = ({*entrants(campaign)} | {*senders}) - kept
+    for person_id in gone:
+        _drop_pictures(campaign, person_id)
+        found = entrant(campaign, person_id)
+        if found is not None:
+            erase(campaign, found, at)
+    return len(gone)
+
+
+def _drop_pictures(campaign: Campaign, person_id: int) -> None:
+    for submission in of(campaign, person_id):
+        if submission.image_name:
+            (images.folder() / submission.image_name).unlink(missing_ok=True)
+            submission.image_name = None
+    db.session.flush()
 
 
 def _check_time(campaign: Campaign, at: datetime) -> None:

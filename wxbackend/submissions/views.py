@@ -29,7 +29,7 @@ def enter(form: dict[str, Any], slug: str) -> Submission:
     if form["name"] is not None or form["phone"] is not None or form["consents"]:
         guardian = form["guardian"]
         submissions.enter(campaign, person_id, submissions.EntryForm(
-            form["name"] or "", form["phone"] or "", form["age_band"] or "unsaid",
+            form["name"] or "", form["phone"] or "", form["age_band"] or submissions.UNSAID,
             (guardian["name"], guardian["phone"]) if guardian else None, tuple(form["consents"])), at)
         submissions.promote(campaign, person_id, at)
     submission = submissions.tap(campaign, person_id, form["day"], at)

@@ -22,6 +22,7 @@ EARLY_SECONDS = 300            # old and new token are both good for five minute
 SHORTEST_SECONDS = 30
 LOCK_SECONDS = 30              # longer than two token calls
 WAIT_SECONDS = 12
+UNSHARED = (store.StoreAway, store.StoreRefused)   # refused: a worker beside the one process that holds the embedded store
 FORCE_EVERY_SECONDS = 75 * 60  # force_refresh is allowed 20 times a day
 
 
@@ -65,7 +66,7 @@ class Tokens:
             known = self._known()
             if known and known != refused:
                 return known
-        except store.StoreAway:
+        except UNSHARED:
             return self._renew(refused)
         raise WeChatAway("another process is still asking for the token")
 
@@ -83,7 +84,7 @@ class Tokens:
     def _known(self) -> str | None:
         try:
             text = store.get(self._name)
-        except store.StoreAway:
+        except UNSHARED:
             return self._mine[0] if self._mine and self._mine[1] > time.time() else None
         if not text:
             return None
@@ -96,12 +97,12 @@ class Tokens:
         self._mine = (token, until)
         try:
             store.put(self._name, f"{until:.0f} {token}", ttl_seconds)
-        except store.StoreAway:
+        except UNSHARED:
             log.warning("wechat token kept by this process alone")
 
     def _may_force(self) -> bool:
         try:
             return store.put_once(f"{self._name}:forced", "1", FORCE_EVERY_SECONDS)
-        except store.StoreAway:
+        except UNSHARED:
             last, self._forced_at = self._forced_at, time.monotonic()
             return self._forced_at - last > FORCE_EVERY_SECONDS
