@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -74,7 +74,7 @@ class Settings:
         if faults:
             raise SettingsError(faults)
 
-    def _faults(self):
+    def _faults(self) -> Iterator[str]:
         if self.environment not in ("demo", "test", "production"):
             yield f"ENVIRONMENT is {self.environment!r}: use demo, test or production"
         if self.log_level not in LOG_LEVELS:
@@ -97,7 +97,7 @@ class Settings:
         if self.workers > 1 and not self.redis_url:
             yield "WORKERS is more than 1 but REDIS_URL is empty: the embedded store serves one process"
 
-    def _url_faults(self, name: str):
+    def _url_faults(self, name: str) -> Iterator[str]:
         url = urlsplit(getattr(self, name))
         if url.scheme not in ("http", "https") or not url.hostname or url.path not in ("", "/"):
             yield f"{name.upper()} must be a scheme and a host, like https://vote.example.org"

@@ -9,7 +9,7 @@ import secrets
 from functools import lru_cache
 from typing import Any
 
-import qrcode  # type: ignore[import-untyped]
+import qrcode
 from flask import Blueprint, Response, request
 
 from simulator.state import Line, Person

@@ -71,7 +71,8 @@ def _version() -> str:
 @bp.get("/")
 def home() -> Any:
     """The chat with the account."""
-    at, note = product().now(), NOTES.get(request.args.get("note", ""), "")
+    at, asked = product().now(), request.args.get("note", "")
+    note = f"现在是{say_time(at)}" if asked == "moved" else NOTES.get(asked, "")
     invitations = {c.slug: chat.invitation(c, at) for c in product().look().campaigns}
     return page("chat.html", lines=chat.timeline(me(), world().config.is_ours), menu=_menu(), note=note, invitations=invitations)
 
@@ -192,7 +193,7 @@ def who() -> Any:
 def jump() -> Any:
     to = request.form.get("to", "")
     outcome = product().jump(to) if to in JUMPS else abort(400)
-    return back("" if outcome == "moved" else outcome)
+    return back(outcome)
 
 
 @bp.get("/photo/<photo_id>")

@@ -44,6 +44,7 @@ class Site:
         for leftover in self.db_file.parent.glob("wxbackend.db-*"):
             leftover.unlink()
         shutil.copy(self.kept, self.db_file)
+        shutil.rmtree(self.db_file.parent / "evidence", ignore_errors=True)
         self.turns += 1
         self.app.extensions["store"].namespace = f"site{self.turns}"
         self.app.extensions["store_buckets"] = Buckets()

@@ -19,7 +19,7 @@ from wxbackend.web import access
 
 HAN = re.compile(r"[\u4e00-\u9fff]")
 WORD = re.compile(r"[A-Za-z]{2,}")
-ALLOWED_WORDS = {"MB", "JSON", "QR", "GET", "AppID", "AppSecret"}
+ALLOWED_WORDS = {"MB", "JSON", "YAML", "QR", "GET", "AppID", "AppSecret"}
 
 
 def problem(response: Any, status: int, key: str) -> dict[str, Any]:
@@ -73,7 +73,8 @@ def test_every_fault_of_a_shape_is_said_in_chinese(site):
 
 def test_a_program_gets_problem_json(site):
     body = problem(site.client.get("/api/v1/campaigns/nothing"), 404, "no-such-campaign")
-    assert body == {"type": "/problems/no-such-campaign", "title": "没有找到这个活动。", "status": 404, "detail": "请从公众号的文章或菜单重新进入。"}
+    assert body == {"type": "/problems/no-such-campaign", "title": "没有找到这个活动。", "status": 404,
+                    "detail": "请从公众号的文章或菜单重新进入。"}
 
 
 def test_a_path_of_the_api_that_is_not_there(site):
@@ -106,9 +107,11 @@ def test_broken_json_is_told_so(site, raw):
 
 
 def test_wrong_types_are_pointed_at(site):
-    body = problem(site.post(site.api("/ballots"), json.dumps({"grade": 5, "captcha_id": ["x"], "captcha_answer": "", "nonsense": 1})), 422, "invalid")
+    body = problem(site.post(site.api("/ballots"), json.dumps({"grade": 5, "captcha_id": ["x"], "captcha_answer": "", "nonsense": 1})), 422,
+                   "invalid")
     assert {e["pointer"]: e["detail"] for e in body["errors"]} == {
-        "#/grade": "这里要写文字。", "#/captcha_id": "这里要写文字。", "#/captcha_answer": "请输入验证码。", "#/nonsense": "没有这一项，请去掉。"}
+        "#/grade": "这里要写文字。", "#/captcha_id": "这里要写文字。", "#/captcha_answer": "请输入验证码。",
+        "#/nonsense": "没有这一项，请去掉。"}
 
 
 @pytest.mark.parametrize("raw", ["[]", "1", '"优"', "null", "true"])
@@ -118,7 +121,8 @@ def test_json_that_is_no_object_is_pointed_at_as_a_whole(site, raw):
 
 
 def test_nested_faults_are_pointed_at_where_they_are(site):
-    entry = {"name": "张三", "phone": "13800000000", "age_band": "<14", "guardian": {"name": "老陈", "agrees": False}, "consents": ["draw", "all"]}
+    entry = {"name": "张三", "phone": "13800000000", "age_band": "<14", "guardian": {"name": "老陈", "agrees": False},
+             "consents": ["draw", "all"]}
     body = problem(site.post(site.api("/entries"), json.dumps(entry)), 422, "invalid")
     assert {e["pointer"] for e in body["errors"]} == {"#/guardian/phone", "#/guardian/agrees", "#/consents/1"}
 
@@ -127,7 +131,8 @@ def test_a_form_sent_to_the_api_misses_everything(site):
     problem(site.post(site.api("/ballots"), "grade=优", content_type="application/x-www-form-urlencoded"), 422, "invalid")
 
 
-@pytest.mark.parametrize("raw", ['{"campaign": "\\ud800", "name": "a", "phone": "b"}', '{"campaign": "a\\u0000", "name": "a", "phone": "b"}',
+@pytest.mark.parametrize("raw",
+                         ['{"campaign": "\\ud800", "name": "a", "phone": "b"}', '{"campaign": "a\\u0000", "name": "a", "phone": "b"}',
                                  '{"\\u0000": 1}', "[" * 30_000])
 def test_what_no_database_keeps_is_refused_at_the_door(site, raw):
     response = site.client.patch("/api/v1/me/data", data=raw, headers=site.amei, content_type="application/json")
@@ -146,7 +151,8 @@ class Endless(BytesIO):
 
 
 def test_a_large_body_is_refused_before_it_is_read(site):
-    response = site.client.open(site.api("/ballots"), method="POST", input_stream=Endless(), content_type="application/json", headers=site.amei,
+    response = site.client.open(site.api("/ballots"), method="POST", input_stream=Endless(), content_type="application/json",
+                                headers=site.amei,
                                 environ_overrides={"CONTENT_LENGTH": str(65_537)})
     problem(response, 413, "too-large")
 
@@ -164,7 +170,8 @@ def test_uploads_have_their_own_limit(site):
     path = site.api("/submissions")
     form = {"name": "张三", "phone": "13800000000", "consents": "draw", "image": (BytesIO(b"x" * 200_000), "shot.png")}
     problem(site.post(path, form, content_type="multipart/form-data"), 422, "image-unreadable")
-    response = site.client.open(path, method="POST", input_stream=Endless(), content_type="multipart/form-data; boundary=x", headers=site.amei,
+    response = site.client.open(path, method="POST", input_stream=Endless(), content_type="multipart/form-data; boundary=x",
+                                headers=site.amei,
                                 environ_overrides={"CONTENT_LENGTH": str(11_000_000)})
     problem(response, 413, "too-large")
 
@@ -187,7 +194,8 @@ def boom() -> str:
     raise RuntimeError("13800000000 oSECRETOPENID")
 
 
-@pytest.mark.parametrize(("path", "kind"), [("/api/v1/boom", "application/problem+json"), ("/boom", "text/html"), ("/admin/boom", "text/html")])
+@pytest.mark.parametrize(("path", "kind"),
+                         [("/api/v1/boom", "application/problem+json"), ("/boom", "text/html"), ("/admin/boom", "text/html")])
 def test_a_fault_is_told_calmly_with_a_number(make_app, path, kind):
     app = make_app()
     app.add_url_rule(path, "boom", access("public")(boom))

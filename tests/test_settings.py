@@ -48,11 +48,13 @@ def test_secrets_are_all_it_takes(environment):
 def test_values_come_typed(environment):
     environment(**ENV, PORT="8123", WECHAT_TIMEOUT_SECONDS="2.5", ACCEPT_EMBEDDED_REDIS="true", ENVIRONMENT="test")
     settings = Settings.from_env()
-    assert (settings.port, settings.wechat_timeout_seconds, settings.accept_embedded_redis, settings.environment) == (8123, 2.5, True, "test")
+    read = settings.port, settings.wechat_timeout_seconds, settings.accept_embedded_redis, settings.environment
+    assert read == (8123, 2.5, True, "test")
 
 
 def test_all_faults_are_reported_at_once(environment):
-    environment(PORT="eight", WORKERS="two", PUBLIC_URL="vote.example", ENVIRONMENT="prod", **{k: v for k, v in ENV.items() if "AES" not in k})
+    environment(PORT="eight", WORKERS="two", PUBLIC_URL="vote.example", ENVIRONMENT="prod",
+                **{k: v for k, v in ENV.items() if "AES" not in k})
     with pytest.raises(SettingsError) as refused:
         Settings.from_env()
     said = str(refused.value)
@@ -87,7 +89,8 @@ def test_an_empty_secret_is_refused(name):
     assert name.upper() in faults(**{name: ""})
 
 
-@pytest.mark.parametrize(("name", "value"), [("data_key", "c2hvcnQ="), ("data_key", "not base64 !"), ("data_key", ""), ("account_aes_key", KEY[:42]),
+@pytest.mark.parametrize(("name", "value"),
+                         [("data_key", "c2hvcnQ="), ("data_key", "not base64 !"), ("data_key", ""), ("account_aes_key", KEY[:42]),
                                              ("miniprogram_aes_key", "x" * 44), ("account_aes_key", "")])
 def test_a_key_of_the_wrong_size_is_refused(name, value):
     assert name.upper() in faults(**{name: value})
@@ -172,7 +175,8 @@ def test_the_example_names_every_setting_with_its_sentence_and_default():
 
 
 def test_the_example_holds_no_secret():
-    assert all(re.fullmatch(r"# [A-Z_]+=", line) for line in example() if re.match(r"(# )?[A-Z_]*(SECRET|TOKEN|KEY|DATABASE_URL|REDIS_URL)[A-Z_]*=", line))
+    private = [line for line in example() if re.match(r"(# )?[A-Z_]*(SECRET|TOKEN|KEY|DATABASE_URL|REDIS_URL)[A-Z_]*=", line)]
+    assert all(re.fullmatch(r"# [A-Z_]+=", line) for line in private)
 
 
 def wanted(name: str) -> list[Requirement]:
@@ -195,7 +199,8 @@ def locked(name: str) -> dict[str, str]:
 @pytest.mark.parametrize("name", ["requirements", "requirements-dev"])
 def test_the_lock_satisfies_the_ranges(name):
     versions = locked(name + ".lock")
-    wrong = [str(r) for r in wanted(name + ".txt") if not r.specifier.contains(versions.get(canonicalize_name(r.name), "0"), prereleases=True)]
+    wrong = [str(r) for r in wanted(name + ".txt")
+             if not r.specifier.contains(versions.get(canonicalize_name(r.name), "0"), prereleases=True)]
     assert wrong == []
 
 

@@ -72,7 +72,8 @@ def test_the_same_request_without_it_goes_through(site):
     assert response.status_code == 201 and site.count(Ballot) == 1
 
 
-@pytest.mark.parametrize("header", [None, "", "Bearer", "Bearer ", "Bearer x", "Basic dTpw", "bearer\t", "Bearer 中文", "Token {token}", "Bearer {token}x",
+@pytest.mark.parametrize("header", [None, "", "Bearer", "Bearer ", "Bearer x", "Basic dTpw", "bearer\t", "Bearer 中文", "Token {token}",
+                                    "Bearer {token}x",
                                     "Bearer {cut}", "Bearer {swapped}"])
 def test_a_tampered_token_is_nobody(site, header):
     token = site.amei["Authorization"].removeprefix("Bearer ")
@@ -130,7 +131,8 @@ def test_a_form_of_another_site_is_refused(site, path, token):
     assert response.status_code == 403 and "这一页放得太久了" in response.text and "不会投成两票" in response.text
 
 
-@pytest.mark.parametrize(("path", "body"), [("/api/v1/campaigns/futian-2021-reform/captchas", {}), ("/api/v1/campaigns/futian-2021-reform/entries", {})])
+@pytest.mark.parametrize(("path", "body"),
+                         [("/api/v1/campaigns/futian-2021-reform/captchas", {}), ("/api/v1/campaigns/futian-2021-reform/entries", {})])
 def test_the_api_with_a_cookie_needs_the_forms_token(site, path, body):
     site.client.set_cookie("wxv", site.amei["Authorization"].removeprefix("Bearer "))
     refused = site.client.post(path, json=body)
@@ -167,7 +169,8 @@ def test_the_cookies_are_out_of_reach_of_scripts(make_app):
     assert all("HttpOnly" in c and "Secure" in c and "SameSite=Lax" in c for c in cookies), cookies
 
 
-@pytest.mark.parametrize("path", ["/", "/c/futian-2021-reform", "/c/nothing", "/api/v1/campaigns/futian-2021-reform", "/admin/login", "/static/citizen.css",
+@pytest.mark.parametrize("path", ["/", "/c/futian-2021-reform", "/c/nothing", "/api/v1/campaigns/futian-2021-reform", "/admin/login",
+                                  "/static/citizen.css",
                                   "/openapi.json", "/docs", "/healthz", "/nothing"])
 def test_every_answer_carries_the_headers_that_keep_browsers_honest(site, path):
     headers = site.client.get(path).headers
@@ -241,7 +244,8 @@ def test_a_route_without_a_caller_fails_loudly(make_app):
 
 @pytest.mark.parametrize(("target", "where"), [
     ("/c/a", "/c/a"), ("/c/a?s=b", "/c/a?s=b"), (None, "/"), ("", "/"), ("c/a", "/"), ("//evil.example", "/"), ("/\\evil.example", "/"),
-    ("https://evil.example", "/"), ("/\t/evil.example", "/"), ("/\n//evil.example", "/"), ("javascript:alert(1)", "/"), ("///evil.example", "/"),
+    ("https://evil.example", "/"), ("/\t/evil.example", "/"), ("/\n//evil.example", "/"), ("javascript:alert(1)", "/"),
+    ("///evil.example", "/"),
 ])
 def test_a_login_leads_back_into_our_own_site(target, where):
     from wxbackend.accounts.rules import safe_next

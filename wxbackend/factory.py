@@ -6,7 +6,8 @@ import sys
 from importlib import import_module
 from pathlib import Path
 
-from flask import Flask
+from flask import Blueprint, Flask
+from flask_smorest import Blueprint as ApiBlueprint
 
 from config.settings import ROOT, Settings, SettingsError
 from wxbackend import apidocs, clock, health, logs, problems, store, web
@@ -78,8 +79,8 @@ def _rooms(app: Flask) -> None:
         app.cli.add_command(getattr(import_module(f"wxbackend.{where}"), what))
 
 
-def _register(app: Flask, blueprint) -> None:
-    if hasattr(blueprint, "add_to_spec") or hasattr(blueprint, "_docs") or "smorest" in type(blueprint).__module__:
+def _register(app: Flask, blueprint: Blueprint) -> None:
+    if isinstance(blueprint, ApiBlueprint):
         api.register_blueprint(blueprint)
     else:
         app.register_blueprint(blueprint)

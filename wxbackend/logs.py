@@ -4,9 +4,25 @@ from __future__ import annotations
 
 import logging
 import sys
+import traceback
 
 import structlog
 from flask import Flask
+from structlog.typing import ExcInfo
+
+
+def told(exc_info: ExcInfo) -> str:
+    """A traceback whose errors speak only where they are Python's or ours: a database's error quotes the row, openid and all."""
+    links: list[BaseException] = [exc_info[1]]
+    while following := links[-1].__cause__ or links[-1].__context__:
+        links.append(following)
+    return "\n".join("".join(traceback.format_tb(e.__traceback__)) + _named(e) for e in reversed(links))
+
+
+def _named(error: BaseException) -> str:
+    kind = type(error)
+    speaks = kind.__module__.partition(".")[0] in ("builtins", "wxbackend")
+    return f"{kind.__name__}: {error}" if speaks else f"{kind.__module__}.{kind.__name__}"
 
 
 def init_app(app: Flask) -> None:
@@ -20,5 +36,5 @@ def init_app(app: Flask) -> None:
     structlog.configure(
         wrapper_class=structlog.make_filtering_bound_logger(level),
         processors=[structlog.contextvars.merge_contextvars, structlog.processors.add_log_level,
-                    structlog.processors.TimeStamper("iso", utc=True), structlog.processors.format_exc_info, renderer],
+                    structlog.processors.TimeStamper("iso", utc=True), structlog.processors.ExceptionRenderer(told), renderer],
         logger_factory=structlog.PrintLoggerFactory(sys.stderr))

@@ -7,6 +7,7 @@ becomes application/problem+json, in a browser a page, in the chat a reply.
 from __future__ import annotations
 
 import secrets
+from collections.abc import Iterator
 from typing import Any, ClassVar
 
 import structlog
@@ -147,7 +148,7 @@ def _from_http(error: HTTPException) -> ResponseReturnValue:
     return render(kind(headers={"Allow": ", ".join(error.valid_methods or [])} if hasattr(error, "valid_methods") else None))
 
 
-def pointers(messages: Any, at: str = "#"):
+def pointers(messages: Any, at: str = "#") -> Iterator[dict[str, str]]:
     """marshmallow's messages as RFC 9457 errors: {"pointer": "#/grade", "detail": "…"}."""
     if isinstance(messages, dict):
         for key, value in messages.items():

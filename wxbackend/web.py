@@ -19,6 +19,7 @@ from prometheus_client import Counter
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.wsgi import LimitedStream
 
+from config.settings import Settings
 from wxbackend.extensions import csrf, reads_only, settings
 from wxbackend.problems import BadRequest, FormExpired, Invalid, Problem, TooLarge, pointers
 from wxbackend.shapes import Schema, ValidationError
@@ -42,14 +43,14 @@ class ForgedIdentity(Problem):
     hint = "请从公众号的文章或菜单重新进入。"
 
 
-def access(kind: str, *, writes: bool = False, max_bytes: int | None = None) -> Callable[[F], F]:
+def access(kind: str, *, writes: bool = False, max_bytes: int | None = None, takes_image: bool = False) -> Callable[[F], F]:
     """Declare who may call a view. `writes` marks a GET that writes (SQLite takes its lock at once);
-    `max_bytes` raises the body limit above the setting's."""
+    `max_bytes` raises the body limit above the setting's, `takes_image` by the largest screenshot."""
     if kind not in KINDS:
         raise ValueError(kind)
 
     def declare(view: F) -> F:
-        view.access, view.writes, view.max_bytes = kind, writes, max_bytes  # type: ignore[attr-defined]
+        view.access, view.writes, view.max_bytes, view.takes_image = kind, writes, max_bytes, takes_image  # type: ignore[attr-defined]
         return view
 
     return declare
@@ -67,7 +68,7 @@ def finder(kind: str) -> Callable[[F], F]:
 def load(schema: Schema, data: Any = None) -> dict[str, Any]:
     """The request's form (or `data`) through `schema`. Raises Invalid with a pointer for each fault."""
     try:
-        return schema.load(request.form.to_dict() if data is None else data)  # type: ignore[return-value]
+        return schema.load(request.form.to_dict() if data is None else data)
     except ValidationError as e:
         raise Invalid(errors=list(pointers(e.messages))) from e
 
@@ -83,7 +84,7 @@ def init_app(app: Flask) -> None:
     app.view_functions["static"] = access("public")(_static(app.view_functions["static"]))
 
 
-def settings_of(app: Flask):
+def settings_of(app: Flask) -> Settings:
     return app.extensions["settings"]
 
 
@@ -112,6 +113,8 @@ def _admit() -> None:
         return   # the router's own 404 and 405
     reads_only.set(request.method in SAFE_METHODS and not getattr(view, "writes", False))
     limit = getattr(view, "max_bytes", None) or settings.max_body_bytes
+    if getattr(view, "takes_image", False):
+        limit += settings.max_image_bytes
     request.max_content_length = limit
     if (request.content_length or 0) > limit:
         raise TooLarge()

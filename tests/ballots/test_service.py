@@ -167,9 +167,10 @@ def test_a_tampered_token_is_unknown(campaign, amei):
 
 def test_nobody_waits_for_a_captcha_that_was_never_made(campaign, amei):
     began = time.monotonic()
-    with pytest.raises(captcha.CaptchaExpired):
-        ballots.cast(campaign, campaign.subjects[0], amei, "优", "r" + "0" * 32, "234", NOON)
-    assert time.monotonic() - began < 1.5   # three seconds of a server thread are too dear for a made-up id
+    for _ in range(2):
+        with pytest.raises(captcha.CaptchaExpired):
+            ballots.cast(campaign, campaign.subjects[0], amei, "优", "r" + "0" * 32, "234", NOON)
+    assert time.monotonic() - began < 2.5   # three seconds of a server thread are too dear for a made-up id
 
 
 def test_without_redis_tries_are_still_counted(campaign, amei, monkeypatch):

@@ -50,7 +50,7 @@ def test_the_clock_does_not_go_back(app, client, running):
 def test_the_clock_is_moved_from_this_machine_only_and_never_in_production(app, client, make_app):
     assert client.post("/demo/clock", data={"to": "tomorrow"}).status_code == 400
     assert client.get("/demo/clock", environ_base={"REMOTE_ADDR": "10.0.0.9"}).status_code == 404
-    https = {name: "https://wechat.example" for name in ("public_url", "wechat_api_root", "wechat_open_root", "wechat_mp_root")}
+    https = dict.fromkeys(("public_url", "wechat_api_root", "wechat_open_root", "wechat_mp_root"), "https://wechat.example")
     production = make_app(environment="production", redis_url="redis://127.0.0.1:6379/0", **https)
     assert production.test_client().get("/demo/clock").status_code == 404
     with production.app_context(), pytest.raises(PermissionError):

@@ -57,6 +57,15 @@ def test_staff_read_but_do_not_act_while_redis_is_away(without_redis):
     assert (login.status_code, login.json["type"]) == (503, "/problems/login-away")
 
 
+def test_nobody_new_comes_in_while_redis_is_away(without_redis):
+    client = without_redis.test_client()
+    mini = client.post("/api/v1/login/miniprogram", json={"code": "any"})
+    assert (mini.status_code, mini.json["type"]) == (503, "/problems/login-away")
+    state = client.get("/login/h5").location.partition("state=")[2].partition("&")[0].partition("#")[0]
+    page = client.get("/login/h5/callback", query_string={"code": "any", "state": state})
+    assert page.status_code == 503 and "现在登录不了" in page.text
+
+
 def test_readiness_tells_the_operator(without_redis):
     ready = without_redis.test_client().get("/readyz")
     assert ready.status_code == 200 and ready.json == {"database": True, "redis": False, "storage": True}

@@ -88,7 +88,7 @@ def test_mine_shows_days_tickets_and_masked_data_only(campaign, amei, at):
 def test_leaving_the_draw_takes_name_phone_and_tickets_away(campaign, amei):
     voter = voted(campaign)
     send(amei, URL + "/enter", **FILLED)
-    assert send(amei, URL + "/mine", to=URL + "/withdraw").location == URL + "/mine"
+    assert send(amei, URL + "/mine", to=URL + "/withdraw").location == URL + "/mine?left=1"
     assert submissions.entrant(campaign, voter.person_id) is None and tickets.of(campaign, voter.person_id) == []
     assert "138****0000" not in text_of(amei.get(URL + "/mine"))
 

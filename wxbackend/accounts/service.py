@@ -155,7 +155,8 @@ def set_password(staff: Staff, password: str, at: datetime) -> None:
 
 def check_password(username: str, password: str, at: datetime) -> Staff:
     """The member of staff, or WrongPassword, which does not tell which half was wrong; what the caller did before is committed."""
-    found = db.session.execute(select(Staff.id, Staff.username, Staff.password_hash).where(Staff.username == username, Staff.is_active)).first()
+    query = select(Staff.id, Staff.username, Staff.password_hash).where(Staff.username == username, Staff.is_active)
+    found = db.session.execute(query).first()
     db.session.commit()   # hashing takes a tenth of a second, and on SQLite an open transaction keeps everybody from voting
     if found and found.username != username:
         found = None      # MariaDB does not mind case or blanks behind: each spelling would have tries of its own

@@ -18,6 +18,9 @@ from wxbackend.admin.site import actor
 from wxbackend.ballots import service as ballots
 from wxbackend.campaigns import service as campaigns
 from wxbackend.campaigns.models import Campaign
+from wxbackend.draws import service as draws
+from wxbackend.draws.models import Draw
+from wxbackend.draws.schemas import DrawSchema, ExcludedSchema, ExclusionsSchema
 from wxbackend.extensions import db
 from wxbackend.shapes import Schema, fields, validate
 from wxbackend.submissions import service as submissions
@@ -160,6 +163,29 @@ def recount(slug: str) -> dict[str, Any]:
     found = [{"subject": d.subject, "day": d.day, "grade": d.grade if is_over else None, "off_by": d.shown - d.counted}
              for d in ballots.recount(campaign)]
     return {"equal": not found, "differences": found}
+
+
+@api_bp.route("/campaigns/<slug>/exclusions", methods=["POST"])
+@access("staff")
+@needs(*MANAGE)
+@api_bp.arguments(ExclusionsSchema)
+@api_bp.response(201, ExcludedSchema)
+def exclude(form: dict[str, Any], slug: str) -> dict[str, int]:
+    """Leave phones out of the draw, before the freeze only; they are kept as keyed hashes."""
+    new = draws.exclude(campaigns.by_slug(slug), form["phones"], form["reason"], g.staff.staff, clock.now())
+    db.session.commit()
+    return {"new": new}
+
+
+@api_bp.route("/campaigns/<slug>/freeze", methods=["POST"])
+@access("staff")
+@needs(*MANAGE)
+@api_bp.response(201, DrawSchema)
+def freeze(slug: str) -> Draw:
+    """Seal the list, which the worker does by itself at `freeze_at`; the same draw when asked again."""
+    draw = draws.freeze(campaigns.by_slug(slug), clock.now(), actor())
+    db.session.commit()
+    return draw
 
 
 @api_bp.route("/draws/<public_id>/winners.xlsx", methods=["GET"])

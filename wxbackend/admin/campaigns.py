@@ -89,8 +89,7 @@ def create_campaign() -> Any:
 def overview(slug: str) -> Any:
     campaign, at = campaigns.by_slug(slug), clock.now()
     today = campaign.day(at)
-    last_second = campaign.closes_at - timedelta(seconds=1)
-    days, first, last = figures.by_day(campaign), campaign.day(campaign.opens_at), campaign.day(last_second)
+    days, first, last = figures.by_day(campaign), campaign.first_day, campaign.last_day
     recent = max(first, min(last, today + timedelta(2)) - timedelta(PHONE_DAYS - 1))
     return page("overview.html", "overview", campaign, at, counts=figures.counts(campaign), sources=figures.by_source(campaign, today),
                 plot=plots.by_day(days, first, last, today),

@@ -79,9 +79,12 @@ def _desk(campaign: Campaign, problem: Problem | None = None) -> Any:
 @bp.post("/campaigns/<slug>/exclusions")
 @access("staff")
 @needs(*MANAGE)
-def exclude(slug: str) -> Redirect:
-    """Phones that may not win, one a line, before the freeze."""
-    phones = read_phones(request.form.get("phones", ""))
+def exclude(slug: str) -> Any:
+    """Phones that may not win, one a line, before the freeze; a wrong one comes back beside the others to be mended."""
+    try:
+        phones = read_phones(request.form.get("phones", ""))
+    except BadPhones as problem:
+        return _desk(campaigns.by_slug(slug), problem)
     reason = request.form.get("reason", "")
     if reason not in draws.REASONS:
         raise Invalid(errors=[{"pointer": "#/reason", "detail": "请选排除的原因。"}])
@@ -117,7 +120,7 @@ def enter_numbers(public_id: str) -> Any:
         db.session.rollback()
         return _desk(draws.by_public_id(public_id).campaign, problem)
     db.session.commit()
-    flash(ENTERED[outcome])
+    flash(ENTERED[outcome], "bad" if outcome is draws.Entered.DIFFERENT else "message")
     return redirect(f"/admin/campaigns/{draw.campaign.slug}/draw")
 
 

@@ -35,7 +35,8 @@ NAMES = {
     "opens_at": "开始投票", "closes_at": "截止", "evidence_until": "收截图到", "freeze_at": "封存签号名单", "subjects": "评议项目",
     "grades": "等级", "sources": "来源", "prizes": "礼品", "stock": "盲盒库存", "per_box": "每盒几件", "alternates": "候补名额",
     "publicity_days": "公示几个工作日", "entropy_source": "公共开奖号", "entropy_issue": "哪一期", "greeting": "开头问候",
-    "keyword": "公众号里回什么字", "footer": "页脚落款", "prize_heading": "礼品小标题", "prize_text": "礼品怎么送", "prize_note": "礼品说明",
+    "keyword": "公众号里回什么字", "footer": "页脚落款", "prize_heading": "礼品小标题", "prize_text": "礼品怎么送",
+    "prize_note": "礼品说明",
     "claim": "怎么领奖", "contact_phone": "咨询电话", "contact_hours": "接听时间", "contact_address": "地址",
 }
 # Where the schema finds a fault → the field of the form that holds it; the longest pointer first.

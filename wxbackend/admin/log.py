@@ -73,7 +73,7 @@ def log() -> Any:
 
 
 def say(entry: AuditEntry, people: dict[str, str], titles: dict[str, str]) -> Line:
-    """小李通过了一张截图，计入1月6日（周四）。"""
+    """小李通过了第12号截图，计入1月6日（周四）。"""
     standing = "alarm" if entry.verb in ALARM else "care" if entry.verb in CARE else ""
     kind, _, key = entry.subject.partition(":")
     facts = _Facts({name: _fact(name, value) for name, value in json.loads(entry.facts or "{}").items()})

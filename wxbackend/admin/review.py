@@ -145,9 +145,9 @@ def _days(campaign: Campaign, submission: Submission) -> list[date]:
     if campaign.is_hosted:
         sent = campaign.day(submission.evidence_at)
         return sorted({receipt.day for receipt in ballots.receipts_of(campaign, submission.person_id) if receipt.day <= sent})
-    first, last = campaign.day(campaign.opens_at), _instant_day(campaign, submission)
+    first, last = campaign.first_day, _instant_day(campaign, submission)
     return [first + timedelta(n) for n in range((last - first).days + 1)]
 
 
 def _instant_day(campaign: Campaign, submission: Submission) -> date:
-    return min(campaign.day(submission.evidence_at), campaign.day(campaign.closes_at - timedelta(microseconds=1)))
+    return min(campaign.day(submission.evidence_at), campaign.last_day)

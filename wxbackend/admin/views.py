@@ -64,7 +64,8 @@ def home() -> Any:
 
 def _login_page(username: str = "", problem: Problem | None = None) -> Any:
     target = _inside(request.values.get("next"))
-    body = render_template("admin/login.html", username=username, problem=problem, next=target)
+    body = render_template("admin/login.html", username=username, problem=problem, next=target,
+                           is_over=bool(request.cookies.get(STAFF_COOKIE)))
     return body, problem.status if problem else 200, problem.headers if problem else {}
 
 

@@ -7,7 +7,7 @@ import io
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 
 from wxbackend import keys
 from wxbackend.ballots import rules
@@ -100,5 +100,5 @@ def by_code(campaign: Campaign, person_id: int, code: str) -> Receipt | None:
     return next((r for r in receipts_of(campaign, person_id) if r.code.replace("-", "") == typed), None)
 
 
-def _live():
+def _live() -> Select[Ballot]:
     return select(Ballot).where(Ballot.void_no == 0)

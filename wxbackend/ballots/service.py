@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 
 import structlog
-from sqlalchemy import insert, select
+from sqlalchemy import Select, insert, select
 from sqlalchemy.exc import IntegrityError, InterfaceError, OperationalError
 
 from wxbackend import captcha, store
@@ -31,7 +31,7 @@ __all__ = ["AlreadyVoted", "CampaignClosed", "CampaignNotOpen", "DatabaseLost", 
 log = structlog.get_logger()
 TRIES_A_MINUTE = 20
 WAIT_FOR_RUNNING_SECONDS, WAIT_UNKNOWN_SECONDS = 3.0, 0.5
-ANNOUNCED_SECONDS = 5   # longer than anybody waits, short enough that a captcha tried again is not waited for
+ANNOUNCED_SECONDS = 5   # longer than anybody waits
 SHARD = str(os.getpid() % 16)   # of the tally: processes seldom share a row, and the rows stay few
 
 
@@ -114,14 +114,14 @@ def cast(campaign: Campaign, subject: Subject, voter: Voter, grade: str, captcha
         return earlier
     vote = Vote(campaign.id, subject.id, key, person_id, day, chosen, spent,
                 known_source(campaign, source_code), voter.door, degraded=_admit(voter.person_key, at))
-    patience = _announce(spent)
     try:
         captcha.redeem(captcha_id, answer, voter.person_key, campaign.slug, "vote", at)
     except captcha.CaptchaExpired:
-        running = _wait_for_running(vote, patience)
+        running = _wait_for_running(vote)
         if running is None:
             raise
         return running
+    _announce(spent)   # only now: an id that was made up, or has run out, has nobody wait for long
     outcome = cast_many([vote], at)[0]
     if isinstance(outcome, Problem):
         raise outcome
@@ -223,7 +223,7 @@ def _same(spent: str, person_id: int, key: str) -> Outcome | None:
     return Outcome(receipt_of(ballot), False) if ballot is not None else None
 
 
-def _live_of(key: str, person_id: int, day: date):
+def _live_of(key: str, person_id: int, day: date) -> Select[Ballot]:
     return select(Ballot).where(Ballot.quota_key == key, Ballot.person_id == person_id, Ballot.day == day, Ballot.void_no == 0)
 
 
@@ -239,29 +239,34 @@ def _admit(person_key: str, at: datetime) -> bool:
     return degraded
 
 
-def _announce(spent: str) -> float:
-    """Say that this captcha's vote is being cast; how many seconds to wait for somebody who said so before us.
-
-    None for the first: if its captcha does not serve, there is nobody to wait for.
-    """
+def _announce(spent: str) -> None:
+    """Say that the vote of a redeemed captcha is on its way."""
     try:
-        return 0.0 if store.put_once("casting:" + spent, "1", ANNOUNCED_SECONDS) else WAIT_FOR_RUNNING_SECONDS
+        store.put("casting:" + spent, "1", ANNOUNCED_SECONDS)
     except store.StoreAway:
-        return WAIT_UNKNOWN_SECONDS
+        pass
 
 
-def _wait_for_running(vote: Vote, seconds: float) -> Outcome | None:
+def _wait_for_running(vote: Vote) -> Outcome | None:
     """The ballot of the same request that is just being written by somebody else, if there is one. Raises AlreadyVoted.
 
-    A double tap spends the captcha once; the second request waits for the first one's batch.
+    A double tap spends the captcha once; the second request waits for the first one's batch, or a moment for word of it.
     """
-    until = time.monotonic() + seconds
+    began = time.monotonic()
     while True:
         db.session.rollback()   # a fresh look: SQLite's snapshot, and its write lock given free
         outcome = _earlier(vote.captcha_hash, vote.person_id, vote.quota_key, vote.day)
-        if outcome or time.monotonic() >= until:
+        patience = WAIT_FOR_RUNNING_SECONDS if _is_announced(vote.captcha_hash) else WAIT_UNKNOWN_SECONDS
+        if outcome or time.monotonic() - began >= patience:
             return outcome
         time.sleep(0.05)
+
+
+def _is_announced(spent: str) -> bool:
+    try:
+        return store.get("casting:" + spent) is not None
+    except store.StoreAway:
+        return False
 
 
 def _forget_connection() -> None:

@@ -106,7 +106,7 @@ def _fill(campaign: Campaign, data: dict[str, Any], at: datetime) -> None:
         for old in (*campaign.subjects, *campaign.sources, *campaign.prizes, *campaign.boxes):
             db.session.delete(old)
         db.session.flush()
-        db.session.expire(campaign, ["subjects", "sources", "prizes", "boxes"]) if campaign.id else None
+        db.session.expire(campaign, ["subjects", "sources", "prizes", "boxes"])
     campaign.subjects = [_subject(n, item) for n, item in enumerate(data["subjects"])]
     campaign.sources = [Source(**item) for item in data["sources"]]
     campaign.prizes = [Prize(tier=p["tier"], position=n, name=p["name"], count=p["count"], value_fen=p["value_yuan"] * 100)
@@ -143,10 +143,12 @@ def packing_list(campaign: Campaign, salt: str) -> dict[str, Any]:
 
 
 def publish(campaign: Campaign, actor: str, at: datetime) -> RulesVersion:
-    """Fix the rules and their hash, make each source's QR, and have the freeze done at its instant. Once only: raises AlreadyPublished."""
+    """Fix the rules and their hash, make each source's QR, have the freeze done at its instant. Raises AlreadyPublished, CannotPublish."""
     db.session.refresh(campaign, with_for_update=True)   # of two managers at once the second waits, and finds it done
     if campaign.is_published:
         raise AlreadyPublished()
+    if at >= campaign.closes_at:
+        raise CannotPublish("投票时间已经过完了，不能发布。", hint="请先改草稿里的时间。")
     salt = secrets.token_hex(16) if campaign.boxes else ""
     rules = rules_of(campaign, packing.boxes_sha256(packing_list(campaign, salt)) if salt else "")
     canonical = canonical_json(rules).decode()

@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import ctypes
 import json
+import multiprocessing
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
 import urllib.request
+from collections.abc import Callable
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
 
 from config.demo_env import demo_file, remember
+from config.settings import ROOT
 
 ROOT_PORT, SIMULATOR_DISTANCE, PORTS_TRIED = 8000, 100, 50
 PR_SET_PDEATHSIG = 1
@@ -31,10 +38,13 @@ def main() -> None:
     values = {"PUBLIC_URL": app_url, "PORT": str(port)} | roots
     remember(**values)
     os.environ.update(values)
-    accounts = prepare()
+    # A filled demo is served while its passwords are still being made: both load the app, and there are two cores.
+    preparing = Preparing()
+    if not looks_filled(Path(demo_file().parent, "wxbackend.db")):
+        preparing.wait()
     simulator = start_simulator(simulator_port, app_url)
     try:
-        serve(port, lambda: print(story(app_url, simulator_url, accounts), flush=True))
+        serve(port, lambda: print(story(app_url, simulator_url, preparing.wait()), flush=True))
     finally:
         simulator.terminate()
 
@@ -52,11 +62,33 @@ def free_port(wanted: int) -> int:
     sys.exit(f"no free port from {wanted} on")
 
 
-def prepare() -> list[dict[str, str]]:
-    done = subprocess.run([sys.executable, "-m", "wxbackend.demo.prepare"], stdout=subprocess.PIPE, text=True, check=False)
-    if done.returncode != 0:
-        sys.exit(done.returncode)
-    return json.loads(done.stdout.splitlines()[-1])
+class Preparing:
+    """`wxbackend.demo.prepare` under way in a process of its own."""
+
+    def __init__(self) -> None:
+        self._process = subprocess.Popen([sys.executable, "-m", "wxbackend.demo.prepare"], stdout=subprocess.PIPE, text=True)
+        self._said = ""
+
+    def wait(self) -> list[dict[str, str]]:
+        """The staff's accounts, once it is done; its failure ends the demo."""
+        self._said = self._said or self._process.communicate()[0]
+        if self._process.returncode != 0:
+            os.kill(os.getpid(), signal.SIGINT)   # from whichever thread: the launcher stops its server, too
+            sys.exit(self._process.returncode)
+        return json.loads(self._said.splitlines()[-1])
+
+
+def looks_filled(file: Path) -> bool:
+    """Whether the database is at this version's tables and its campaign is still open, asked without loading the app."""
+    head = max(path.name[:4] for path in (ROOT / "migrations" / "versions").glob("[0-9]*.py"))
+    now = datetime.now(UTC).replace(tzinfo=None).isoformat(" ")
+    try:
+        with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as database:
+            version = database.execute("SELECT version_num FROM alembic_version").fetchone()
+            running = database.execute("SELECT 1 FROM campaign WHERE closes_at > ?", (now,)).fetchone()
+    except sqlite3.Error:
+        return False
+    return "DATABASE_URL" not in os.environ and version == (head,) and running is not None
 
 
 def start_simulator(port: int, app_url: str) -> subprocess.Popen[bytes]:
@@ -75,7 +107,7 @@ def _die_with_parent() -> None:
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
-def serve(port: int, when_ready) -> None:
+def serve(port: int, when_ready: Callable[[], None]) -> None:
     import threading
 
     from granian import Granian
@@ -87,7 +119,9 @@ def serve(port: int, when_ready) -> None:
             workers=1, blocking_threads=16, log_level=LogLevels.error).serve()
 
 
-def _say_when_ready(url: str, when_ready) -> None:
+def _say_when_ready(url: str, when_ready: Callable[[], None]) -> None:
+    while not multiprocessing.active_children():   # an import or lookup under way here while the worker is forked would lock it for good
+        time.sleep(0.05)
     for _ in range(300):
         try:
             urllib.request.urlopen(url, timeout=1).close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 
 from flask import Flask
@@ -13,7 +14,10 @@ from wxbackend.jobs.worker import loop
 def create() -> Flask:
     app = create_app()
     with app.app_context():
-        store.ping()   # refuses here and now when another process holds the embedded store
+        try:
+            store.ping()
+        except store.StoreRefused as e:   # another process holds the embedded store: said here and now, in one line
+            sys.exit(f"wxbackend: {e}")
     threading.Thread(target=captcha.warm_up, daemon=True).start()
     threading.Thread(target=loop, args=(app, threading.Event()), daemon=True, name="worker").start()
     return app

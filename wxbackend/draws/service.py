@@ -22,7 +22,7 @@ from wxbackend.extensions import db
 from wxbackend.problems import Invalid, Problem
 
 __all__ = ["Entered", "ExclusionTooLate", "NoSuchDraw", "NotYet", "NotYourNumbers", "REASONS", "SamePerson", "Sealed", "awards",
-           "by_public_id", "check_role", "enter_numbers", "entries", "evidence", "exclude", "freeze", "lines_of", "of", "run",
+           "by_public_id", "enter_numbers", "entries", "evidence", "exclude", "freeze", "lines_of", "of", "run",
            "sources", "transcript"]
 
 PROGRAM = "wxbackend, protocol " + rules.PROTOCOL
@@ -30,8 +30,8 @@ MAY_ENTER = ("manager", "auditor")
 
 
 class NoSuchDraw(Problem):
-    status, type, title = 404, "no-such-draw", "没有找到这次抽奖。"
-    hint = "名单封存以后，这一页才会出现。"
+    status, type, title = 404, "no-such-draw", "这里还没有抽奖公示。"
+    hint = "投票截止、签号名单封存以后，这一页才会出现。"
 
 
 class SamePerson(Problem):
@@ -83,12 +83,6 @@ def evidence(draw: Draw) -> list[str]:
     return sorted({entry.evidence_url for entry in _entries(draw)}) if draw.is_drawn else []
 
 
-def check_role(staff: Staff) -> None:
-    """Raises NotYourNumbers."""
-    if staff.role not in MAY_ENTER:
-        raise NotYourNumbers()
-
-
 def awards(draw: Draw, *kinds: str) -> list[Award]:
     """Winners, then alternates, by rank; none before the draw. `kinds`: winner, alternate; both where none is named."""
     query = select(Award).where(Award.draw_id == draw.id, Award.kind.in_(kinds or ("winner", "alternate")))
@@ -101,7 +95,8 @@ def enter_numbers(draw: Draw, staff: Staff, numbers: Sequence[dict[str, Any]], e
     Sealed until a second person's is in. Equal: drawn at once, in this transaction. Unequal: both void, a new round.
     After the draw nothing happens any more. Raises NotYourNumbers, NotYet, Invalid, SamePerson.
     """
-    check_role(staff)
+    if staff.role not in MAY_ENTER:
+        raise NotYourNumbers()
     _lock(draw)
     if draw.is_drawn:
         return Entered.DRAWN

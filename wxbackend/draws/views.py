@@ -9,20 +9,10 @@ from flask import Response, g, render_template
 from flask_smorest import Blueprint
 
 from wxbackend import clock
-from wxbackend.campaigns import service as campaigns
 from wxbackend.draws import entropy as chance
 from wxbackend.draws import service as draws
 from wxbackend.draws import shown
-from wxbackend.draws.models import Draw
-from wxbackend.draws.schemas import (
-    DrawSchema,
-    EnteredSchema,
-    ExcludedSchema,
-    ExclusionsSchema,
-    NumbersSchema,
-    StandingSchema,
-    TranscriptSchema,
-)
+from wxbackend.draws.schemas import EnteredSchema, NumbersSchema, StandingSchema, TranscriptSchema
 from wxbackend.extensions import db
 from wxbackend.web import access
 
@@ -64,29 +54,6 @@ def frozen_list(draw_id: str) -> Response:
     draw = draws.by_public_id(draw_id)
     body = "".join(f"{line}\n" for line in draws.lines_of(draw))
     return Response(body, mimetype="text/plain", headers={"Content-Disposition": f'attachment; filename="{draw.public_id}.txt"'})
-
-
-@api_bp.route("/staff/campaigns/<slug>/exclusions", methods=["POST"])
-@access("staff")
-@api_bp.arguments(ExclusionsSchema)
-@api_bp.response(201, ExcludedSchema)
-def exclude(form: dict[str, Any], slug: str) -> dict[str, int]:
-    """Leave phones out of the draw, before the freeze only; they are kept as keyed hashes."""
-    draws.check_role(g.staff.staff)
-    new = draws.exclude(campaigns.by_slug(slug), form["phones"], form["reason"], g.staff.staff, clock.now())
-    db.session.commit()
-    return {"new": new}
-
-
-@api_bp.route("/staff/campaigns/<slug>/freeze", methods=["POST"])
-@access("staff")
-@api_bp.response(201, DrawSchema)
-def freeze(slug: str) -> Draw:
-    """Seal the list, which the worker does by itself at `freeze_at`; the same draw when asked again."""
-    draws.check_role(g.staff.staff)
-    draw = draws.freeze(campaigns.by_slug(slug), clock.now(), f"staff:{g.staff.staff.username}")
-    db.session.commit()
-    return draw
 
 
 @api_bp.route("/staff/draws/<draw_id>")

@@ -16,7 +16,7 @@ from wxbackend.ballots import receipts
 from wxbackend.ballots.models import Ballot
 from wxbackend.campaigns import service as campaigns
 from wxbackend.campaigns.models import Campaign
-from wxbackend.extensions import db
+from wxbackend.extensions import db, settings
 from wxbackend.inbox import words
 from wxbackend.inbox.models import InboxMessage
 from wxbackend.problems import Problem
@@ -57,7 +57,7 @@ def _reply(message: Message, at: datetime) -> str:
         return _on_event(message, at)
     campaign = context(identity, at, message.kind == "image")
     if message.kind == "image":
-        return _on_picture(message, identity, campaign, at) if campaign else words.NO_CAMPAIGN
+        return _on_picture(message, identity, campaign, at) if campaign else _nothing_runs(identity.person_id, at)
     if message.kind == "text":
         return _on_text(message.content.strip(), message, identity, campaign, at)
     return words.HELP
@@ -91,9 +91,9 @@ def _on_event(message: Message, at: datetime) -> str:
     hosted = next((c for c in running if c.is_hosted), next(iter(running), None))
     link = campaigns.entry_url(hosted, _chat_source(hosted)) if hosted else ""
     if message.event in ("subscribe", "scan"):
-        return words.greeting(hosted, link)
+        return words.greeting(hosted, link) if hosted is None or hosted.is_open(at) else words.closed(hosted, _mine_url(hosted))
     if message.event == "click":
-        return words.vote_link(hosted, link) if hosted else words.NO_CAMPAIGN
+        return _to_vote(hosted, at) if hosted else words.NO_CAMPAIGN
     return ""
 
 
@@ -115,31 +115,44 @@ def _on_text(text: str, message: Message, identity: Identity, campaign: Campaign
     for named in campaigns.running(at):
         if text and text in (named.content.get("keyword"), named.title):
             _chat(named, person_id).chosen_at = at
-            return words.vote_link(named, campaigns.entry_url(named, _chat_source(named)))
+            return _to_vote(named, at)
     if text in words.LEAVE:
         return _leave(person_id, at)
     if campaign is None:
-        return words.NO_CAMPAIGN
+        return _nothing_runs(person_id, at)
     if text in words.VOTE:
-        return words.vote_link(campaign, campaigns.entry_url(campaign, _chat_source(campaign)))
+        return _to_vote(campaign, at)
     if text in words.MINE:
-        return words.entered(_days(campaign, person_id), 0, campaign.is_open(at))
+        return words.mine(_days(campaign, person_id), submissions.entrant(campaign, person_id) is not None, _mine_url(campaign))
     if text in words.CHILD:
         return words.CHILD_PATH
-    if text in words.AGREE:
+    answered = text.rstrip("。.！!~～ ").lower()
+    if answered in words.AGREE or (answered in words.YES and _was_held(campaign, person_id, at)):
         return _agree(campaign, person_id, at)
     if CODE.fullmatch(text):
         return _on_code(text, campaign, person_id, f"code:{message.dedupe_key}", at)
-    return _on_pair(pair_text(text), campaign, person_id, at)
+    pair = pair_text(text)
+    return _on_pair(pair, campaign, person_id, at) if pair.phone else _on_words(text, pair, campaign, person_id)
+
+
+def _on_words(text: str, pair: Pair, campaign: Campaign, person_id: int) -> str:
+    """Something said without a phone number: a question mostly, a lone name perhaps."""
+    if words.PEOPLE.search(text):
+        return words.people(campaign)
+    if words.DRAW.search(text):
+        return words.about_draw(campaign, _mine_url(campaign))
+    if words.THANKS.search(text):
+        return words.WELCOME
+    is_name = pair.name and not pair.is_ambiguous and len(pair.name) <= 4 and not words.QUESTION.search(text)
+    is_asked = submissions.entrant(campaign, person_id) is None and _chat_known(campaign, person_id)
+    return words.ONLY_NAME if is_name and is_asked else words.HELP
 
 
 def _on_pair(pair: Pair, campaign: Campaign, person_id: int, at: datetime) -> str:
-    if pair.is_ambiguous and (pair.phone or submissions.entrant(campaign, person_id) is None):
-        return words.AMBIGUOUS if pair.phone else words.HELP
-    if pair.phone is None:
-        return words.ONLY_NAME if pair.name and _chat_known(campaign, person_id) and len(pair.name) <= 4 else words.HELP
-    if pair.name is None:
-        return words.ONLY_PHONE
+    if pair.is_ambiguous:
+        return words.AMBIGUOUS
+    if pair.name is None or pair.phone is None:
+        return words.CHANGE_PHONE if submissions.entrant(campaign, person_id) else words.ONLY_PHONE
     chat = _chat(campaign, person_id)
     if chat.notified_at is None and submissions.entrant(campaign, person_id) is None:
         # She has not been told yet what is kept and why: hold it sealed, ask, drop it after 48 hours.
@@ -161,10 +174,12 @@ def _agree(campaign: Campaign, person_id: int, at: datetime) -> str:
 def _enter(campaign: Campaign, person_id: int, name: str, phone: str, at: datetime) -> str:
     chat = _chat(campaign, person_id)
     chat.held_sealed, chat.held_until = "", None
-    submissions.enter(campaign, person_id, submissions.EntryForm(name, phone), at)
-    submissions.promote(campaign, person_id, at)
-    arriving = sum(s.state in ("arriving", "pending") for s in submissions.of(campaign, person_id))
-    return words.entered(_days(campaign, person_id), arriving, campaign.is_open(at))
+    who = submissions.named(submissions.enter(campaign, person_id, submissions.EntryForm(name, phone), at))
+    shown, days = f"{who.masked_name}，{who.masked_phone}", _days(campaign, person_id)
+    if submissions.promote(campaign, person_id, at) and (now := _days(campaign, person_id)) != days:
+        return words.counted(now, next(day for day in reversed(now) if day not in days), campaign.is_open(at)) + f"记的是{shown}。"
+    states = {s.state for s in submissions.of(campaign, person_id)}
+    return words.entered(shown, days, "arriving" in states, "pending" in states)
 
 
 def _on_code(text: str, campaign: Campaign, person_id: int, source_key: str, at: datetime) -> str:
@@ -189,6 +204,24 @@ def _leave(person_id: int, at: datetime) -> str:
         left = left or bool(chat.held_sealed)
         chat.held_sealed, chat.held_until, chat.notified_at = "", None, None
     return words.LEFT if left else words.NOT_IN
+
+
+def _to_vote(campaign: Campaign, at: datetime) -> str:
+    if not campaign.is_open(at):
+        return words.closed(campaign, _mine_url(campaign))
+    return words.vote_link(campaign, campaigns.entry_url(campaign, _chat_source(campaign)))
+
+
+def _nothing_runs(person_id: int, at: datetime) -> str:
+    """Nothing takes votes or screenshots: to the newest campaign that is over, the sender's own if there is one."""
+    ended = [c for c in campaigns.all_campaigns() if c.is_published and c.evidence_until <= at]
+    own = (c for c in ended if submissions.entrant(c, person_id))
+    campaign = next(own, None) or next((c for c in ended if c.is_hosted), None)
+    return words.over(campaign, _mine_url(campaign)) if campaign else words.NO_CAMPAIGN
+
+
+def _mine_url(campaign: Campaign) -> str:
+    return f"{settings.public_url.rstrip('/')}/c/{campaign.slug}/mine"
 
 
 def _days(campaign: Campaign, person_id: int) -> list:

@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import Any
 
 from wxbackend import jobs, wechat
-from wxbackend.campaigns import service as campaigns
 from wxbackend.campaigns.models import Campaign
 from wxbackend.extensions import db
 from wxbackend.inbox import words
@@ -64,7 +63,7 @@ def _drop(submission: Submission, text: str, at: datetime) -> None:
 
 
 def _said_of(submission: Submission, announced_in: int, at: datetime) -> str:
-    campaign = campaigns.by_slug(submission.campaign.slug)
+    campaign = submission.campaign
     if submission.state == "approved" and submission.day:
         return words.counted(_days(campaign, submission.person_id), submission.day, campaign.is_open(at))
     if submission.state == "pending" and submission.reading == "external" and submission.day:

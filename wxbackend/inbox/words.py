@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
 
 from wxbackend.campaigns.models import Campaign
 from wxbackend.clock import say_day
 
-AGREE = {"同意", "同意。", "我同意", "ok", "OK"}
+AGREE = {"同意", "我同意", "同意的"}
+YES = {"好", "好的", "好滴", "行", "可以", "是", "是的", "嗯", "没问题", "ok"}   # agreement too, where it answers the question
 LEAVE = {"退出", "退出抽奖", "撤回"}
 VOTE = {"投票", "去投票", "评议", "我要投票"}
 MINE = {"我的", "我的签号", "签号"}
 CHILD = {"未满14", "未满14岁", "未满14周岁"}
+THANKS = re.compile("谢谢|多谢|感谢|辛苦")
+PEOPLE = re.compile("人工|客服|投诉|举报|打电话|工作人员")
+DRAW = re.compile("中奖|中了|领奖|开奖|抽奖|结果|公示|名单")
+QUESTION = re.compile("[?？]|吗|呢|怎|什么|多少|几|哪|谁|签|票|奖")   # no name has these
 
 
 def notice(campaign: Campaign) -> str:
     """Said before name and phone are kept: what, why, until when, how to take it back."""
-    return (f"参加“{campaign.title}”抽奖，要记下您的姓名和手机号：只用来核对凭证、通知领奖；没中奖的，活动结束后30天内删除，"
+    return (f"参加“{campaign.title}”抽奖，要记下您的姓名和手机号：只用来核对凭证、通知领奖；没中奖的，公示结束后30天内删除，"
             "中奖的按规定存2年。反悔了，回复“退出”就删。未满14周岁请回复“未满14”。")
 
 
@@ -50,12 +56,47 @@ def counted(days: list[date], newest: date, more_to_come: bool) -> str:
     return f"收好啦！{say_day(newest)}这天算上了，您现在有{len(days)}天、{len(days)}个签号。{tail}"
 
 
-def entered(days: list[date], arriving: int, more_to_come: bool) -> str:
+def entered(who: str, days: list[date], is_looking: bool, is_pending: bool) -> str:
+    """`who` is masked, so that she sees what was understood."""
+    said = f"记好啦：{who}。写错了就再发一遍，以新的为准。"
     if days:
-        return counted(days, days[-1], more_to_come)
-    if arriving:
-        return "姓名和手机号记好啦。截图我正在看，马上告诉您。"
-    return "姓名和手机号记好啦。再发一张投票成功页的截图，这一天就算上了。"
+        return said + f"您现在有{len(days)}个签号。"
+    if is_looking:
+        return said + "截图我正在看，马上告诉您。"
+    if is_pending:
+        return said + "截图等工作人员看过，就告诉您。"
+    return said + "再发一张投票成功页的截图，这一天就算上了。"
+
+
+def mine(days: list[date], is_in: bool, link: str) -> str:
+    if days:
+        return f'您有{len(days)}个签号：{"、".join(f"{day.month}月{day.day}日" for day in days)}。<a href="{link}">看我的签号</a>'
+    if is_in:
+        return f'还没有签号。投完票，发来成功页的截图，或<a href="{link}">到“我的”里点一下</a>，就有了。'
+    return "您还没有参加抽奖。把投票成功页的截图发给我，再发姓名和手机号，就有签号了。"
+
+
+def closed(campaign: Campaign, link: str) -> str:
+    """Votes are over, screenshots still come in."""
+    return (f"{campaign.title}的投票{campaign.say(campaign.closes_at)}已经截止，谢谢您来评议。投过票还没参加抽奖的，"
+            f'{campaign.say(campaign.evidence_until)}前把截图发来都算。<a href="{link}">看我的签号</a>')
+
+
+def over(campaign: Campaign, link: str) -> str:
+    """Neither votes nor screenshots come in any more."""
+    return f'{campaign.title}的票和截图都收完了，谢谢您来评议。<a href="{link}">看我的签号和抽奖结果</a>'
+
+
+def about_draw(campaign: Campaign, link: str) -> str:
+    return (f'{campaign.say(campaign.freeze_at)}封存签号名单，等公共开奖号一出来就抽，结果公示出来。'
+            f'<a href="{link}">看我的签号和抽奖结果</a>')
+
+
+def people(campaign: Campaign) -> str:
+    contact = campaign.content.get("contact") or {}
+    if not contact.get("phone"):
+        return "您的话留在这里，工作人员上班时会看到。"
+    return f"想找人说，请打{contact['phone']}" + (f"，{contact['hours']}" if contact.get("hours") else "") + "。"
 
 
 def waiting_for_staff(foreign: bool) -> str:
@@ -68,10 +109,12 @@ def external_pending(day: date) -> str:
     return f"{say_day(day)}的截图收好了，工作人员看过就给您记签号，看完会告诉您。"
 
 
-HOLD = "这条我先替您存着（48小时），还没记下。{notice}同意的话，回复“同意”。"
-PICTURE_AND_HELD = "截图收到啦！您的姓名和手机号我还替您存着，没记下。同意的话，回复“同意”，这一天就算上。"
+HOLD = "先问您一声，这条还没记下，48小时不回复就删。{notice}同意的话，回复“同意”。"
+PICTURE_AND_HELD = "截图收到啦！您的姓名和手机号还没记下，等您一句话。同意的话，回复“同意”，这一天就算上。"
 NOTHING_HELD = "好的。请再发一条：姓名 手机号，像“张三 13800000000”这样。"
 AMBIGUOUS = "里面不止一个名字或号码，我不敢猜。请只发您本人的：姓名 手机号。"
+WELCOME = "不客气，谢谢您来评议。"
+CHANGE_PHONE = "想改手机号，请把姓名和新号码写在一条里发来，像“张三 13800000000”。"
 ONLY_NAME = "还差手机号。请把姓名和手机号写在一条里发来。"
 ONLY_PHONE = "还差姓名。请把姓名和手机号写在一条里发来。"
 LEFT = "已经退出抽奖，姓名和手机号都删掉了，截图也删了。您投过的票照样算数。"

@@ -25,8 +25,6 @@ from wxbackend.submissions import service as submissions
 from wxbackend.tickets import service as tickets
 from wxbackend.web import access
 
-UPLOAD_BYTES = 10_485_760 + 65_536   # the largest screenshot and the form around it
-
 
 class PictureMissing(Problem):
     status, type, title = 422, "picture-missing", "还没有选截图。"
@@ -85,7 +83,7 @@ def tap(slug: str) -> ResponseReturnValue:
 
 
 @bp.post("/c/<slug>/submissions")
-@access("voter", max_bytes=UPLOAD_BYTES)
+@access("voter", takes_image=True)
 def upload(slug: str) -> ResponseReturnValue:
     """A screenshot from the page; name and phone are the entrant's."""
     campaign, at = campaigns.published(slug), clock.now()
@@ -95,9 +93,9 @@ def upload(slug: str) -> ResponseReturnValue:
     picture = request.files.get("image")
     if picture is None or not picture.filename:
         raise PictureMissing()
-    submissions.receive_upload(campaign, g.voter, picture.read(), _as_given(entrant), at)
+    sent = submissions.receive_upload(campaign, g.voter, picture.read(), _as_given(entrant), at)
     db.session.commit()
-    return redirect(f"/c/{slug}/mine", 303)
+    return redirect(f"/c/{sent.campaign.slug}/mine", 303)   # a receipt in the picture may have made it another campaign's
 
 
 def _as_given(entrant: submissions.Entrant) -> submissions.EntryForm:
@@ -135,7 +133,7 @@ def withdraw(slug: str) -> ResponseReturnValue:
     campaign, at = campaigns.published(slug), clock.now()
     submissions.withdraw(campaign, g.voter.person_id, at)
     db.session.commit()
-    return redirect(f"/c/{slug}/mine", 303)
+    return redirect(f"/c/{slug}/mine?left=1", 303)
 
 
 def _mine(campaign: Campaign, person_id: int, at: datetime, filled: Filled | None = None, status: int = 200) -> ResponseReturnValue:
@@ -148,7 +146,8 @@ def _mine(campaign: Campaign, person_id: int, at: datetime, filled: Filled | Non
     draw = draw_of(campaign)
     return show("mine", campaign, status, days=days, tickets=owned, receipts=receipts, entrant=entrant, at=at,
                 who=submissions.named(entrant) if entrant else None, missing=sorted(voted - ticketed), voted=len(voted),
-                may_enter=at < campaign.evidence_until, is_open=campaign.is_open(at), reasons=submissions.REASONS,
+                may_enter=at < campaign.evidence_until, left=request.args.get("left") == "1" and entrant is None,
+                is_open=campaign.is_open(at), reasons=submissions.REASONS,
                 pending=[s for s in sent if s.state in ("arriving", "waiting", "pending")],
                 rejected=[s for s in sent if s.state == "rejected"],
                 draw=draw, is_drawn=is_public(draw), award=_award_of(draw, person_id), prizes={p.tier: p.name for p in campaign.prizes},

@@ -14,7 +14,7 @@ from wxbackend.campaigns.rules import Grade
 from wxbackend.draws import service as draws
 from wxbackend.extensions import settings
 from wxbackend.pages.frame import bp, show
-from wxbackend.pages.way import entropy_words, is_public, steps
+from wxbackend.pages.way import draw_of, entropy_words, is_public, steps
 from wxbackend.problems import NotThere, Problem
 from wxbackend.results import service as results
 from wxbackend.web import access
@@ -40,7 +40,7 @@ def home() -> ResponseReturnValue:
 def results_page(slug: str) -> ResponseReturnValue:
     """The figures, once the campaign's rule lets them be seen."""
     campaign, at = campaigns.published(slug), clock.now()
-    return show("results", campaign, figures=results.figures(campaign, at), at=at, EXCELLENT=Grade.EXCELLENT)
+    return show("results", campaign, figures=results.figures(campaign, at), at=at, EXCELLENT=Grade.EXCELLENT, draw=draw_of(campaign))
 
 
 @bp.get("/c/<slug>/rules")

@@ -44,8 +44,8 @@ def dots(n: int) -> Dots | None:
 
 
 def countdown(until: datetime, at: datetime) -> tuple[int, int, int]:
-    """Whole days, hours and minutes left; zeros once it has come."""
-    minutes = max(timedelta(), until - at) // timedelta(minutes=1)
+    """Days, hours and minutes left, a minute begun counting whole; zeros once it has come."""
+    minutes = -(min(timedelta(), at - until) // timedelta(minutes=1))
     return minutes // 1440, minutes // 60 % 24, minutes % 60
 
 

@@ -125,7 +125,8 @@ def receipt_page(slug: str, which: str) -> ResponseReturnValue:
     person_id = visitor(campaign, at).person_id
     receipt = _receipt(campaign, person_id, which)
     ticket = next((t for t in tickets.of(campaign, person_id) if t.day == receipt.day), None)
-    sent = any(s.day in (None, receipt.day) and s.state in ("pending", "arriving") for s in submissions.of(campaign, person_id))
+    sent = any((s.day or campaign.day(s.evidence_at)) == receipt.day and s.state in ("pending", "arriving")
+               for s in submissions.of(campaign, person_id))
     return show("receipt", campaign, receipt=receipt, qr=receipt.qr_png(), is_today=receipt.day == campaign.day(at), ticket=ticket,
                 sent=sent, entrant=submissions.entrant(campaign, person_id), may_enter=at < campaign.evidence_until,
                 comes_again=comes_again(campaign, at))

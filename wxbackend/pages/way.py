@@ -44,7 +44,7 @@ def steps(campaign: Campaign, draw: Draw | None, at: datetime) -> list[Step]:
     return [
         *vote,
         Step("收截图", f"投过票还没参加抽奖的，{say(campaign.evidence_until)}前都算", at >= campaign.evidence_until),
-        Step("封存签号名单", f"{say(campaign.freeze_at)}，封存后谁也改不了", frozen),
+        Step("封存签号名单", f"{say(draw.frozen_at if draw else campaign.freeze_at)}，封存后谁也改不了", frozen),
         Step("抽奖", f"用{entropy_words(campaign)}来抽，封存时谁也不知道号码", is_public(draw)),
         Step("公示", f"公示{campaign.publicity_days}个工作日，谁都能自己验一遍", False),
     ]

@@ -13,13 +13,14 @@ from wxbackend import audit
 from wxbackend.accounts.models import Staff
 from wxbackend.ballots import tally as counting
 from wxbackend.ballots.models import Ballot
-from wxbackend.campaigns.models import Campaign
+from wxbackend.campaigns.models import Campaign, Subject
+from wxbackend.campaigns.rules import Grade
 from wxbackend.clock import say_time
 from wxbackend.draws import shown
 from wxbackend.draws.models import Award, Draw
 from wxbackend.extensions import db
 from wxbackend.problems import Problem
-from wxbackend.results.rules import SubjectFigures, safe_cell
+from wxbackend.results.rules import SMALLEST_SAMPLE, SubjectFigures, safe_cell
 from wxbackend.submissions import service as submissions
 
 
@@ -54,12 +55,18 @@ def are_shown(campaign: Campaign, at: datetime) -> bool:
 
 
 def figures(campaign: Campaign, at: datetime) -> Figures | None:
-    """None while the campaign keeps its results to itself, and for a vote held elsewhere."""
+    """None while the campaign keeps its results to itself, and for a vote held elsewhere; by grade only whole days before the close."""
     if not campaign.is_hosted or not are_shown(campaign, at):
         return None
     people, ballots = db.session.execute(select(func.count(distinct(Ballot.person_id)), func.count()).where(
         Ballot.campaign_id == campaign.id, Ballot.void_no == 0)).one()
-    return Figures(people, ballots, [SubjectFigures(s.key, s.title, s.category, counting.tally(s)) for s in campaign.subjects])
+    return Figures(people, ballots, [SubjectFigures(s.key, s.title, s.category, _counts(campaign, s, at)) for s in campaign.subjects])
+
+
+def _counts(campaign: Campaign, subject: Subject, at: datetime) -> dict[Grade, int]:
+    if at >= campaign.closes_at:
+        return counting.tally(subject)
+    return counting.stepped(subject, campaign.day(at), SMALLEST_SAMPLE)
 
 
 def winners(draw: Draw) -> list[PublicWinner]:

@@ -19,7 +19,7 @@
     var end = Date.parse(el.getAttribute('data-until')), skew = Date.parse(el.getAttribute('data-now')) - Date.now();
     var b = el.querySelectorAll('b');
     function show() {
-      var m = Math.max(0, Math.floor((end - Date.now() - skew) / 60000));
+      var m = Math.max(0, Math.ceil((end - Date.now() - skew) / 60000));
       b[0].textContent = Math.floor(m / 1440); b[1].textContent = Math.floor(m / 60) % 24; b[2].textContent = m % 60;
     }
     show(); setInterval(show, 10000);
@@ -45,7 +45,7 @@
         form.elements.captcha_id.value = c.captcha_id; form.elements.family.value = family;
         img.src = c.image; img.alt = box.getAttribute('data-alt-' + family);
         box.querySelector('label').textContent = c.prompt;
-        answer.value = ''; born = Date.now(); said('');
+        answer.value = ''; born = Date.now(); said(''); box.classList.remove('wrong'); answer.removeAttribute('aria-invalid');
       }).catch(function (e) {
         said(e.said || '信号不太好，等连上了再点一次。');
       }).then(function () { asking = false; if (after) { after(); } });

@@ -73,7 +73,7 @@
   }
   function checkRules(R) {
     same('rules.protocol', R.protocol, 'wxdraw/1');
-    var said = text(R, 'campaign', /^[A-Za-z0-9][A-Za-z0-9_-]{0,99}@[0-9a-f]{64}$/, 'rules.campaign'), rest = {}, bytes;
+    var said = text(R, 'campaign', /^[A-Za-z0-9][A-Za-z0-9_-]{0,99}@[0-9a-f]{64}$/, 'rules.campaign'), rest = Object.create(null), bytes;
     Object.keys(R).forEach(function (k) { if (k !== 'campaign') { rest[k] = R[k]; } });
     try { bytes = canonical(rest, 20); } catch (e) { throw new Differs('rules', '', ''); }
     same('rules.campaign', said, said.split('@')[0] + '@' + digest(bytes));

@@ -146,7 +146,7 @@ def connect(url: str) -> redis.Redis:
 def require_version(client: redis.Redis) -> None:
     """Raises StoreRefused for a server older than 7.0; one that hides its version (INFO forbidden) is believed."""
     try:
-        version = str(client.info("server").get("redis_version", ""))   # type: ignore[union-attr]
+        version = str(client.info("server").get("redis_version", ""))
     except ResponseError:
         return
     if version and int(version.split(".")[0]) < OLDEST_MAJOR:

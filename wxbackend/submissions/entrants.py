@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 from sqlalchemy.exc import IntegrityError
 
 from wxbackend import audit, keys
@@ -123,7 +123,7 @@ def phone_hash(phone: str) -> str:
     return keys.keyed_hash("phone", phone)
 
 
-def _query(campaign: Campaign, person_id: int):
+def _query(campaign: Campaign, person_id: int) -> Select[Entrant]:
     return select(Entrant).where(Entrant.campaign_id == campaign.id, Entrant.person_id == person_id)
 
 

@@ -10,6 +10,7 @@ import hashlib
 import io
 import os
 import secrets
+import struct
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,7 +59,7 @@ def open_picture(raw: bytes) -> Picture:
                 raise ImageUnreadable()
             if image.format == "JPEG" and raw.count(START_OF_SCAN) > MAX_SCANS:   # compressed data never contains the marker
                 raise ImageUnreadable()
-            pixels = ImageOps.exif_transpose(image).convert("RGB")
+            pixels = _upright(image).convert("RGB")
     except Problem:
         raise
     except Exception as e:   # Pillow raises a dozen kinds for broken files; all mean the same to the sender
@@ -99,6 +100,14 @@ def keep(pixels: Image.Image) -> str:
 def folder() -> Path:
     """Private, outside every web root."""
     return Path(settings.instance_dir) / "evidence"
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    """Turned as its Exif says; editors write Exif that Pillow cannot read, and such a screenshot stands as it is."""
+    try:
+        return ImageOps.exif_transpose(image)
+    except (SyntaxError, ValueError, TypeError, KeyError, struct.error):
+        return image
 
 
 def _resized(pixels: Image.Image, longest: int) -> Image.Image:

@@ -11,7 +11,10 @@ PHONE = re.compile(r"1[3-9][0-9]{9}")
 WRITTEN_PHONE = re.compile(r"(?<![0-9])(?:(?:\+|00)?86[ \-]?)?(1[3-9][0-9](?:[ \-]?[0-9]){8})(?![0-9])")   # 138 0000 0000, +86-138…
 HAN = r"\u3400-\u9fff\U00020000-\U0003134f"
 DOT = re.compile(f"(?<=[{HAN}])[.•・‧∙⋅](?=[{HAN}])")   # what phones offer for the · of 买买提·艾力
-LABELS = re.compile(r"姓名|名字|电话号码|手机号码|手机号|手机|电话|联系方式|号码|我叫|我是")
+LABELS = re.compile(r"(?:我的|本人)?(?:姓名|名字|电话号码|手机号码|手机号|手机|电话|联系方式|号码)(?:是|叫|为|改成|改为|换成)?"
+                    "|我叫|我是|本人是|名叫")
+SAID = re.compile("您好|你好|谢谢|多谢|麻烦|请问|帮我|改成|改为|换成|换为|更正|更改|修改|改一下|参加抽奖|参加|抽奖|报名|截图|投票"
+                  "|我的|本人")
 NAME = re.compile(rf"[{HAN}][{HAN}·]{{0,18}}[{HAN}]|[A-Za-z][A-Za-z .'-]{{1,38}}[A-Za-z]")
 DASHES = {ord(dash): "-" for dash in "‐‑‒–—―−"}
 CLOCK_SLACK = timedelta(minutes=10)
@@ -39,7 +42,7 @@ def pair_text(text: str) -> Pair:
     """
     plain = DOT.sub("·", unicodedata.normalize("NFKC", text[:200]).translate(DASHES))
     phones = {re.sub("[^0-9]", "", found) for found in WRITTEN_PHONE.findall(plain)}
-    rest = LABELS.sub(" ", re.sub(r"[0-9+]+", " ", plain))
+    rest = SAID.sub(" ", LABELS.sub(" ", re.sub(r"[0-9+]+", " ", plain)))
     names = {n.strip() for n in NAME.findall(re.sub(r"[:,，。；;、：/|()（）!！?？~～…]+", " ", rest))}
     return Pair(next(iter(names), None), next(iter(phones), None), len(names) > 1 or len(phones) > 1)
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from wxbackend.shapes import Schema, ValidationError, fields, validate, validates_schema
 from wxbackend.submissions.entrants import PURPOSES
+from wxbackend.submissions.models import Submission
 
 
 class GuardianSchema(Schema):
@@ -85,6 +86,6 @@ class WithdrawalSchema(Schema):
     campaign = fields.String(required=True)
 
 
-def _reason(submission):
+def _reason(submission: Submission) -> str | None:
     from wxbackend.submissions.service import REASONS
     return REASONS.get(submission.reason or "")

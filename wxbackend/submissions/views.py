@@ -16,7 +16,6 @@ from wxbackend.submissions.schemas import EntrySchema, SubmissionSchema, UploadF
 from wxbackend.web import access
 
 bp = Blueprint("submissions", __name__, url_prefix="/api/v1/campaigns/<slug>", description="参加抽奖")
-UPLOAD_BYTES = 10_485_760 + 65_536   # the largest picture, and the form around it
 
 
 @bp.route("/entries", methods=["POST"])
@@ -38,7 +37,7 @@ def enter(form: dict[str, Any], slug: str) -> Submission:
 
 
 @bp.route("/submissions", methods=["POST"])
-@access("voter", max_bytes=UPLOAD_BYTES)
+@access("voter", takes_image=True)
 @bp.arguments(UploadForm, location="form")
 @bp.arguments(UploadFile, location="files")
 @bp.response(201, SubmissionSchema)

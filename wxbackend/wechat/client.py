@@ -28,7 +28,7 @@ class Refused(NamedTuple):
     errmsg: str
 
 
-class WxClient(WeChatClient):   # type: ignore[misc]
+class WxClient(WeChatClient):
     """One app at WeChat: the public account, or the mini program. Shared by the threads of a process.
 
     Every call raises WeChatAway, WeChatRefused or one of its kin, and nothing of wechatpy's or requests' own.

@@ -15,7 +15,7 @@ STATE = re.compile(r"[A-Za-z0-9]{1,128}")   # what WeChat carries back unchanged
 SCOPES = ("snsapi_base", "snsapi_userinfo")
 
 
-class OAuth(WeChatOAuth):   # type: ignore[misc]
+class OAuth(WeChatOAuth):
     """One login: wechatpy keeps the last user on the instance, so none is shared between requests."""
 
     def __init__(self, appid: str, secret: str, *, line: Line, api_root: str, open_root: str):

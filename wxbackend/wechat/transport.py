@@ -44,7 +44,7 @@ class Line(requests.Session):
         for scheme in ("https://", "http://"):
             self.mount(scheme, HTTPAdapter(pool_maxsize=32))
 
-    def request(self, method: Any, url: Any, *args: Any, max_bytes: int | None = None, **kwargs: Any) -> requests.Response:  # type: ignore[override]
+    def request(self, method: Any, url: Any, *args: Any, max_bytes: int | None = None, **kwargs: Any) -> requests.Response:
         """The answer, read to its end within the deadline. `max_bytes` says that a file is expected.
 
         Raises WeChatAway when nothing usable came, MediaTooLarge when the file is longer than `max_bytes`.
