@@ -5,6 +5,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMPS := $(VENV)/.stamps
+# One pytest process a core; a file's tests stay together, since some share a browser or a server.
+PYTEST_ARGS ?= -n auto --dist loadfile
 UV_PYTHON_DOWNLOADS := never
 export UV_PYTHON_DOWNLOADS
 

@@ -44,8 +44,8 @@ class Chat:
         return self.reply_of(self.post({"MsgType": "event", "Event": event, "EventKey": key, "MsgId": None} | fields))
 
     def xml(self, fields: dict[str, Any]) -> str:
-        all_fields = {"ToUserName": GH, "FromUserName": self.openid, "CreateTime": int(self.now.timestamp()), "MsgId": next(_numbers)} | fields
-        return "<xml>" + "".join(f"<{k}>{escape(str(v))}</{k}>" for k, v in all_fields.items() if v is not None) + "</xml>"
+        head = {"ToUserName": GH, "FromUserName": self.openid, "CreateTime": int(self.now.timestamp()), "MsgId": next(_numbers)}
+        return "<xml>" + "".join(f"<{k}>{escape(str(v))}</{k}>" for k, v in (head | fields).items() if v is not None) + "</xml>"
 
     def post(self, fields: dict[str, Any], door: str = "account", **changes: Any) -> TestResponse:
         """`changes`: token, aes_key, appid, timestamp, body, query: what a stranger would get wrong."""
@@ -69,7 +69,7 @@ class Chat:
         part = dict(re.findall(r"<(\w+)>(?:<!\[CDATA\[)?(.*?)(?:\]\]>)?</\1>", answer.text.partition("<xml>")[2], re.S))
         assert part["MsgSignature"] == crypto.sign(self.settings.account_token, part["TimeStamp"], part["Nonce"], part["Encrypt"])
         inner = crypto.decrypt(part["Encrypt"], self.settings.account_aes_key, self.settings.account_appid)
-        said = {name: value for name, value in re.findall(r"<(\w+)><!\[CDATA\[(.*?)\]\]></\1>", inner, re.S)}
+        said = dict(re.findall(r"<(\w+)><!\[CDATA\[(.*?)\]\]></\1>", inner, re.S))
         assert (said["ToUserName"], said["FromUserName"], said["MsgType"]) == (self.openid, GH, "text")
         return said["Content"]
 

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 
+from simulator.crypto import sign
 from tests.factories import NOON, make_campaign
 from tests.inbox.conftest import Chat
 from wxbackend.extensions import db
@@ -58,9 +59,9 @@ def test_other_doors_are_not_there(site, path):
 
 
 def test_the_console_may_check_the_address(site, chat):
-    from simulator.crypto import sign
     seconds = str(int(NOON.timestamp()))
-    query = {"timestamp": seconds, "nonce": "n", "echostr": "4375120948345356249", "signature": sign(chat.settings.account_token, seconds, "n")}
+    right = sign(chat.settings.account_token, seconds, "n")
+    query = {"timestamp": seconds, "nonce": "n", "echostr": "4375120948345356249", "signature": right}
     assert site.client.get("/wechat/callback/account", query_string=query).text == "4375120948345356249"
     assert site.client.get("/wechat/callback/account", query_string=query | {"signature": "0" * 40}).status_code == 403
     assert site.client.get("/wechat/callback/account", query_string=query | {"echostr": "<script>"}).status_code == 403
@@ -68,7 +69,8 @@ def test_the_console_may_check_the_address(site, chat):
 
 
 def test_three_deliveries_act_once_and_get_equal_replies(site, chat):
-    for fields in ({"MsgType": "image", "MediaId": "M1", "PicUrl": "x", "MsgId": 42}, {"MsgType": "text", "Content": "张小三 13800000000", "MsgId": 43},
+    for fields in ({"MsgType": "image", "MediaId": "M1", "PicUrl": "x", "MsgId": 42},
+                   {"MsgType": "text", "Content": "张小三 13800000000", "MsgId": 43},
                    {"MsgType": "event", "Event": "subscribe", "EventKey": "", "MsgId": None}):
         assert len({chat.reply_of(chat.post(fields)) for _ in range(3)}) == 1
     assert (site.count(InboxMessage), site.count(Submission), site.count(Entrant)) == (3, 1, 1)

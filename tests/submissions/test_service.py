@@ -91,7 +91,8 @@ def test_a_picture_without_a_receipt_waits_for_a_person(campaign, amei):
     assert (sent.state, sent.reading) == ("pending", "no-receipt") and submissions.queue(campaign) == [sent]
 
 
-@pytest.mark.parametrize("url", ["HTTP://127.0.0.1:8000/R/" + "0" * 24, "https://evil.example/R/AAAA", "WIFI:S:x;;", "", "中文", "x" * 2000])
+@pytest.mark.parametrize("url", ["HTTP://127.0.0.1:8000/R/" + "0" * 24, "https://evil.example/R/AAAA", "WIFI:S:x;;", "", "中文",
+                                 "x" * 2000])
 def test_a_code_that_is_no_receipt_of_ours_is_none(campaign, amei, url, monkeypatch):
     cast(campaign, amei)
     monkeypatch.setattr(images, "read_codes", lambda _pixels: [url])
@@ -231,7 +232,8 @@ def test_what_is_decided_is_decided(campaign, amei, xiaoli):
     cast(campaign, amei)
     sent = upload(campaign, amei, blank())
     submissions.approve(sent, xiaoli, NOON.date(), NOON)
-    for again in (lambda: submissions.approve(sent, xiaoli, NOON.date(), NOON), lambda: submissions.reject(sent, xiaoli, "edited", "", NOON)):
+    for again in (lambda: submissions.approve(sent, xiaoli, NOON.date(), NOON),
+                  lambda: submissions.reject(sent, xiaoli, "edited", "", NOON)):
         with pytest.raises(submissions.AlreadyDecided):
             again()
 
@@ -279,7 +281,8 @@ def test_leaving_erases_name_phone_and_pictures_and_the_vote_still_counts(any_ap
     campaign, amei, chen = make_campaign(), make_voter("阿美"), make_voter("老陈")
     for voter in (amei, chen):
         upload(campaign, voter, encoded(screenshot(cast(campaign, voter).receipt)))
-    db.session.add(ChatEntry(campaign_id=campaign.id, person_id=amei.person_id, notified_at=NOON, held_sealed="sealed", held_until=TOMORROW))
+    held = {"notified_at": NOON, "held_sealed": "sealed", "held_until": TOMORROW}
+    db.session.add(ChatEntry(campaign_id=campaign.id, person_id=amei.person_id, **held))
     db.session.commit()
     submissions.withdraw(campaign, amei.person_id, NOON)
     db.session.commit()

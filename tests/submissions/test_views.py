@@ -55,7 +55,8 @@ def test_a_screenshot_with_name_and_phone(site, receipt):
 def test_a_screenshot_needs_consent_a_picture_and_a_name(site, receipt):
     assert [e["pointer"] for e in send(site, receipt[0], consents="").json["errors"]] == ["#/consents"]
     assert {e["pointer"] for e in send(site, receipt[0], name="", phone="1").json["errors"]} >= {"#/name"}
-    answer = site.post(site.api("/submissions"), {"name": "张三", "phone": "13800000000", "consents": "draw"}, content_type="multipart/form-data")
+    form = {"name": "张三", "phone": "13800000000", "consents": "draw"}
+    answer = site.post(site.api("/submissions"), form, content_type="multipart/form-data")
     assert answer.status_code == 422 and answer.json["errors"][0]["pointer"] == "#/image"
     assert send(site, b"<html>").json["type"] == "/problems/image-unreadable"
     assert site.count(Entrant) == site.count(Submission) == 0
@@ -63,7 +64,8 @@ def test_a_screenshot_needs_consent_a_picture_and_a_name(site, receipt):
 
 def test_evidence_needs_somebody(site, receipt):
     assert site.client.post(site.api("/entries"), json=ENTRY).status_code == 401
-    assert site.post(site.api("/submissions"), {"image": (io.BytesIO(receipt[0]), "a.png")}, headers={}, content_type="multipart/form-data").status_code == 401
+    form = {"image": (io.BytesIO(receipt[0]), "a.png")}
+    assert site.post(site.api("/submissions"), form, headers={}, content_type="multipart/form-data").status_code == 401
 
 
 def test_pictures_have_no_address(site, receipt):

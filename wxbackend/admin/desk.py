@@ -102,7 +102,8 @@ def _todo(campaign: Campaign, waiting: tuple[int, datetime] | None, draw: Draw |
     if draw and not draw.is_drawn and may(role, NUMBERS):
         found += _numbers(campaign, draw, base)
     if not campaign.is_published and may(role, MANAGE):
-        due = "之前要发布。" if at < campaign.opens_at else "这个时间已经过了，发布以后马上能投。" if at < campaign.closes_at else "投票时间已经过完，先改时间。"
+        due = ("之前要发布。" if at < campaign.opens_at else "这个时间已经过了，发布以后马上能投。" if at < campaign.closes_at
+               else "投票时间已经过完，先改时间。")
         found.append(Todo(1, "份", "草稿待发布", f"{campaign.say(campaign.opens_at)}开始，{due}", campaign, base, "去发布"))
     return found
 
