@@ -9,12 +9,14 @@ import os
 import shutil
 import socket
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
+from argon2 import PasswordHasher
 from flask import Flask, g
 from flask_migrate import upgrade
 from sqlalchemy import create_engine, literal, select, text
@@ -23,8 +25,11 @@ from sqlalchemy.pool import NullPool
 from config.settings import Settings
 from tests.sites import Site
 from wxbackend import create_app
+from wxbackend.accounts import service as accounts
 from wxbackend.campaigns import service as campaigns
+from wxbackend.clock import Clock
 from wxbackend.extensions import db
+from wxbackend.store.local import Buckets
 
 KEY = base64.b64encode(bytes(range(32))).decode()
 SECRETS = {"secret_key": "test", "data_key": KEY,
@@ -73,7 +78,7 @@ def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def settings_for(folder: Path, **changes: Any) -> Settings:
-    return Settings(**(SECRETS | {"environment": "test", "instance_dir": str(folder), "log_level": "error"} | changes))
+    return Settings(**(SECRETS | {"environment": "test", "instance_dir": str(folder), "log_level": "warning"} | changes))
 
 
 @pytest.fixture
@@ -99,13 +104,52 @@ def make_app(migrated: Path, tmp_path: Path) -> Iterator[Callable[..., Flask]]:
             db.engine.dispose()
 
 
-@pytest.fixture
-def app(make_app: Callable[..., Flask]) -> Iterator[Flask]:
-    """One app with its context pushed."""
-    app = make_app()
+@pytest.fixture(scope="session")
+def lent_app(migrated: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Flask]:
+    """The app of a database URL, as new for each test: making one costs a quarter of a second, putting its things back next to nothing."""
+    known: dict[str, Flask] = {}
+
+    def lend(database_url: str = "") -> Flask:
+        app = known.get(database_url)
+        if app is None:
+            app = known[database_url] = create_app(settings_for(tmp_path_factory.mktemp("lent"), database_url=database_url))
+            app.before_request_funcs.setdefault(None, []).insert(0, lambda: g.__dict__.clear())
+        renew(app, migrated)
+        return app
+
+    return lend
+
+
+def renew(app: Flask, migrated: Path) -> None:
+    """No files, an empty store, the wall's clock; SQLite begins anew, a server's tables were truncated by whoever gave the URL."""
+    folder = Path(app.extensions["settings"].instance_dir)
+    for path in folder.iterdir():
+        if path.is_dir():
+            shutil.rmtree(path)
+        elif path.name != "store.lock":   # held as long as the app lives
+            path.unlink()
+    shutil.copy(migrated, folder / "wxbackend.db")
+    app.extensions["clock"] = Clock()
+    app.extensions["store"].namespace = f"t{os.getpid()}-{next(_names)}"
+    app.extensions["store_buckets"] = Buckets()
+    app.extensions.pop("wechat", None)
+
+
+@contextmanager
+def inside(app: Flask) -> Iterator[Flask]:
+    """With its context pushed; SQLite's connections are closed behind, since the next test finds another file in that place."""
     with app.app_context():
         yield app
         db.session.remove()
+        if db.engine.dialect.name == "sqlite":
+            db.engine.dispose()
+
+
+@pytest.fixture
+def app(lent_app: Callable[[str], Flask]) -> Iterator[Flask]:
+    """One app with its context pushed."""
+    with inside(lent_app("")) as app:
+        yield app
 
 
 @pytest.fixture(scope="session")
@@ -130,6 +174,16 @@ def known_pictures() -> Iterator[None]:
     campaigns.qr_png = cache(drawn)
     yield
     campaigns.qr_png = drawn
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quick_passwords() -> Iterator[None]:
+    """Guessing is made dear by argon2's cost, and so is a run with a hundred logins; the same code with the smallest cost."""
+    dear = accounts._hasher, accounts._decoy
+    accounts._hasher = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+    accounts._decoy = accounts._hasher.hash("decoy")
+    yield
+    accounts._hasher, accounts._decoy = dear
 
 
 @pytest.fixture
@@ -210,12 +264,10 @@ def truncate(url: str) -> None:
 
 
 @pytest.fixture
-def any_app(make_app: Callable[..., Flask], engine_url: str) -> Iterator[Flask]:
+def any_app(lent_app: Callable[[str], Flask], engine_url: str) -> Iterator[Flask]:
     """The app on each of the three engines."""
-    app = make_app(database_url=engine_url)
-    with app.app_context():
+    with inside(lent_app(engine_url)) as app:
         yield app
-        db.session.remove()
 
 
 @pytest.fixture(scope="session")

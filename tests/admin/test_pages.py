@@ -13,6 +13,7 @@ from PIL import Image
 from tests import factories
 from tests.admin.conftest import send, votes
 from tests.admin.test_rules import FORM
+from wxbackend.admin import forms
 from wxbackend.campaigns import service as campaigns
 
 BASE = "/admin/campaigns/futian-2021-reform"
@@ -121,6 +122,43 @@ def test_faults_come_back_beside_what_was_typed(desk, app):
     assert answer.status_code == 422
     assert 'id="closes_at-x"' in answer.text and 'id="account_seal-x"' in answer.text
     assert 'value="春节评议"' in answer.text and "办到家门口" in answer.text
+
+
+def test_digits_typed_with_a_chinese_keyboard_count(desk, app):
+    typed = {"prizes": "盲盒｜４｜１８０", "per_box": "２", "stock": "帽子｜４\n雨伞｜４", "entropy_issue": "２０２２００５",
+             "slug": "Spring-2022"}
+    assert desk("manager").post("/admin/campaigns/new", **(FORM | typed), grades=["优", "差"]).location == "/admin/campaigns/spring-2022"
+
+
+def test_a_numbered_drawing_is_named_with_its_issue(desk, app):
+    answer = desk("manager").post("/admin/campaigns/new", **(FORM | {"entropy_issue": ""}), grades=["优", "差"])
+    assert answer.status_code == 422 and 'href="#entropy_issue"' in answer.text and "请写明是哪一期" in answer.text
+
+
+def test_a_draft_comes_back_in_its_form_and_changes(desk, app):
+    staff = desk("manager")
+    staff.post("/admin/campaigns/new", **FORM, grades=["优", "差"])
+    page = staff.get("/admin/campaigns/spring-2022/edit").text
+    assert 'value="2022-01-08T09:00"' in page and "雨伞｜4" in page and "街道书房｜微改革项目｜" in page
+    changed = FORM | {"title": "元宵评议"}
+    assert staff.post("/admin/campaigns/new", **changed, grades=["优", "差"]).status_code == 409   # not by chance over another's
+    assert staff.post("/admin/campaigns/new", **changed, editing="spring-2022", grades=["优", "差"]).status_code == 302
+    assert campaigns.by_slug("spring-2022").title == "元宵评议"
+
+
+def test_only_a_draft_the_form_can_hold_is_edited_there(desk, busy):
+    staff = desk("manager")
+    assert staff.get(BASE + "/edit").status_code == 409
+    campaigns.by_slug("spring").subjects[0].content |= {"story_title": "门口的馆"}
+    assert not forms.holds(campaigns.by_slug("spring"))
+    assert desk("reviewer").get("/admin/campaigns/spring/edit").status_code == 403
+
+
+def test_a_draft_whose_days_are_over_is_not_published(desk, busy):
+    staff = desk("manager").at(busy.closes_at)
+    seen = re.search(r'name="sha256" value="([0-9a-f]{64})"', staff.get("/admin/campaigns/spring/publish").text)
+    assert seen and staff.post("/admin/campaigns/spring/publish", sha256=seen[1]).status_code == 422
+    assert "先改时间" in staff.get("/admin/").text
 
 
 def test_stock_that_does_not_fill_the_boxes_is_said(desk, app):

@@ -9,6 +9,7 @@ import pytest
 from tests import factories
 from tests.admin.conftest import send, votes
 from wxbackend.extensions import db
+from wxbackend.notices.models import Notice
 from wxbackend.submissions import service as submissions
 from wxbackend.submissions.models import Submission
 from wxbackend.tickets import service as tickets
@@ -97,6 +98,7 @@ def test_rejecting_needs_one_of_the_reasons(desk, campaign, amei):
     assert decide(staff, waiting, decision="reject", reason="because")[0].status_code == 422
     answer, sent = decide(staff, waiting, decision="reject", reason="not-ours", note="这是别的页面")
     assert (answer.status_code, sent.state, sent.reason, sent.note) == (302, "rejected", "not-ours", "这是别的页面")
+    assert "这是别的页面" in db.session.query(Notice).one().text   # what the form says goes to the sender does
 
 
 def test_what_somebody_decided_is_not_decided_again(desk, campaign, amei):

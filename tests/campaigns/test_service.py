@@ -79,6 +79,7 @@ def test_instants_in_yaml_need_no_quotes(app, tmp_path):
   freeze_at: "2022-01-11T18:00:00+08:00"
 entropy: [{source: ssq, issue: "2022005"}]""")
     file.write_text(text, encoding="utf-8")
+    app.extensions["clock"].fixed = EARLY
     result = app.test_cli_runner().invoke(args=["campaigns", "load", str(file)])
     assert result.exit_code == 0, result.output
     campaign = campaigns.by_slug("futian-2021-reform")
