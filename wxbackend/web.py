@@ -160,11 +160,16 @@ def _body() -> Any:
     return body
 
 
+def is_claim(name: str) -> bool:
+    """Whether a parameter of this name would say who somebody is."""
+    return name.lower().replace("_", "").replace("-", "") in CLAIMS
+
+
 def _refuse_claims(body: Any) -> None:
     places = (("query", request.args), ("cookie", request.cookies), ("header", request.headers.keys()),
               ("body", body if isinstance(body, dict) else ()))
     for place, names in places:
-        if any(name.lower().replace("_", "").replace("-", "") in CLAIMS for name in names):
+        if any(is_claim(name) for name in names):
             forged_identities.labels(place).inc()
             raise ForgedIdentity()
 

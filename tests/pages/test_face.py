@@ -135,3 +135,8 @@ def test_nobody_sees_a_full_phone_or_openid(campaign, amei, answer):
     for path in (URL, URL + "/receipts/latest", URL + "/mine"):
         page = re.sub(r'"data:[^"]*"|value="[^"]*"', "", text_of(amei.get(path)))
         assert not re.search(r"(?<!\d)\d{11}(?!\d)", page) and voter.identity.openid not in page and voter.person_key not in page
+
+
+def test_a_forged_identity_is_not_repeated_in_a_link(client):
+    page = client.get("/?openid=o-forged-0000000000000000001&s=article")
+    assert page.status_code == 400 and "o-forged" not in page.get_data(as_text=True)

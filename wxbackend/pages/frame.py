@@ -18,6 +18,7 @@ from wxbackend.campaigns.models import Campaign
 from wxbackend.extensions import settings
 from wxbackend.pages import rules
 from wxbackend.problems import Problem
+from wxbackend.web import is_claim
 
 bp = Blueprint("pages", __name__)
 ELDER_LIFE = 365 * 86_400
@@ -65,7 +66,7 @@ def is_elder() -> bool:
 
 def elder_url() -> str:
     """The same page in the other size."""
-    kept = {key: value for key, value in request.args.items() if key != "elder"}
+    kept = {key: value for key, value in request.args.items() if key != "elder" and not is_claim(key)}
     return "?" + "&".join(f"{_quoted(key)}={_quoted(value)}" for key, value in ({"elder": "0" if is_elder() else "1"} | kept).items())
 
 
