@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from tests.conftest import REQUIRED
 from tests.draws.transcripts import ALL, EXAMPLE, bound, changed, otherwise, written
 from wxbackend.draws import rules
 from wxbackend.draws.verify import Differs, verify
@@ -21,7 +22,8 @@ JUDGE = """
 var draw = require(process.argv[1]), input = JSON.parse(require('fs').readFileSync(0, 'utf8'));
 process.stdout.write(JSON.stringify(input.map(draw.verify)));
 """
-needs_node = pytest.mark.skipif(shutil.which("node") is None, reason="node is not installed: the browser's verifier is not run here")
+needs_node = pytest.mark.skipif(shutil.which("node") is None and not REQUIRED,
+                                reason="node is not installed: the browser's verifier is not run here")
 
 
 def by_node(program: str, given: Any) -> Any:

@@ -22,10 +22,9 @@ from wxbackend import clock, create_app
 from wxbackend.accounts import service as accounts
 from wxbackend.accounts.models import Staff
 from wxbackend.campaigns.models import Campaign
-from wxbackend.demo import seed
+from wxbackend.demo import REFERENCE, seed
 from wxbackend.extensions import db, settings
 
-REFERENCE = "futian-2021-reform"
 PEOPLE = (("zhoumin", "周敏", "manager"), ("hejing", "何静", "auditor"))
 
 

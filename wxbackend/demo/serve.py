@@ -20,6 +20,7 @@ from pathlib import Path
 
 from config.demo_env import demo_file, remember
 from config.settings import ROOT
+from wxbackend.demo import REFERENCE
 
 ROOT_PORT, SIMULATOR_DISTANCE, PORTS_TRIED = 8000, 100, 50
 PR_SET_PDEATHSIG = 1
@@ -79,13 +80,13 @@ class Preparing:
 
 
 def looks_filled(file: Path) -> bool:
-    """Whether the database is at this version's tables and its campaign is still open, asked without loading the app."""
+    """Whether the database is at this version's tables and the reference campaign is still open, asked without loading the app."""
     head = max(path.name[:4] for path in (ROOT / "migrations" / "versions").glob("[0-9]*.py"))
     now = datetime.now(UTC).replace(tzinfo=None).isoformat(" ")
     try:
         with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as database:
             version = database.execute("SELECT version_num FROM alembic_version").fetchone()
-            running = database.execute("SELECT 1 FROM campaign WHERE closes_at > ?", (now,)).fetchone()
+            running = database.execute("SELECT 1 FROM campaign WHERE slug = ? AND closes_at > ?", (REFERENCE, now)).fetchone()
     except sqlite3.Error:
         return False
     return "DATABASE_URL" not in os.environ and version == (head,) and running is not None

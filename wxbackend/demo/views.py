@@ -11,6 +11,7 @@ from flask import Blueprint, request
 from wxbackend import clock, jobs
 from wxbackend.campaigns import service as campaigns
 from wxbackend.campaigns.models import Campaign
+from wxbackend.demo import REFERENCE
 from wxbackend.extensions import db
 from wxbackend.problems import Problem
 from wxbackend.web import access
@@ -56,10 +57,8 @@ def _do_what_is_due(at: datetime) -> None:
 
 
 def _target(wanted: str, at: datetime) -> tuple[datetime, datetime]:
-    """Where to, and when the list of the leading campaign is sealed."""
-    leading = next(iter(c for c in campaigns.all_campaigns() if c.is_published and c.is_hosted), None)
-    if leading is None:
-        raise campaigns.NoSuchCampaign()
+    """Where to, and when the reference campaign's list is sealed, whatever campaigns a newcomer made beside it."""
+    leading = campaigns.published(REFERENCE)
     zone = ZoneInfo(leading.zone)
     tomorrow = datetime.combine(at.astimezone(zone).date() + timedelta(days=1), time(), zone)
     targets = {"tomorrow": tomorrow, "before-close": leading.closes_at - BEFORE_CLOSE, "draw": leading.freeze_at + AFTER_FREEZE}
