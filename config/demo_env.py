@@ -12,6 +12,9 @@ from dotenv import dotenv_values
 from config.settings import ROOT, Settings
 
 
+FIXED = {"MINIPROGRAM_APPID": "wxdemomini000001", "APPS_BOUND": "true"}   # what the simulated WeChat plays beside the account
+
+
 def demo_file() -> Path:
     return Path(os.environ.get("INSTANCE_DIR", ROOT / "instance")) / "demo.env"
 
@@ -19,7 +22,7 @@ def demo_file() -> Path:
 def settings_from_env() -> Settings:
     """Settings of the process; for the demo with its own file behind the environment. Raises SettingsError."""
     if os.environ.get("ENVIRONMENT", "demo") == "demo":
-        for name, value in (dotenv_values(ensure_demo_file()) | {}).items():
+        for name, value in (FIXED | dotenv_values(ensure_demo_file())).items():
             os.environ.setdefault(name, value or "")
     return Settings.from_env()
 

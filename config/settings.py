@@ -18,6 +18,7 @@ from environs import EnvValidationError, FileAwareEnv
 
 ROOT = Path(__file__).resolve().parent.parent
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+ACCOUNT_KINDS = ("service", "service-unverified", "subscription", "subscription-unverified")
 LOG_LEVELS = ("debug", "info", "warning", "error")
 
 
@@ -59,14 +60,21 @@ class Settings:
     wechat_mp_root: str = setting("WeChat's public platform host", "https://mp.weixin.qq.com")
     wechat_timeout_seconds: float = setting("longest wait for one answer of WeChat", 5.0)
     account_name: str = setting("the public account's name as citizens know it", "福田文体中心")
+    account_kind: str = setting("服务号 or 订阅号, verified (已认证) or not: service, service-unverified, subscription, subscription-unverified", "service")
+    account_oauth: str = setting("web login: auto = as the kind has it; yes for a verified government 订阅号 that was granted it; no", "auto")
+    account_qr: str = setting("what the account's own QR code says (decode it once), drawn where people must write to the account first", "")
     account_appid: str = setting("the public account's AppID", "wxdemoaccount0001")
     account_secret: str = setting("the public account's AppSecret", secret=True)
     account_token: str = setting("token of the account's server configuration", secret=True)
     account_aes_key: str = setting("EncodingAESKey of the account, 43 characters", secret=True)
-    miniprogram_appid: str = setting("the mini program's AppID", "wxdemomini000001")
-    miniprogram_secret: str = setting("the mini program's AppSecret", secret=True)
-    miniprogram_token: str = setting("token of the mini program's message push", secret=True)
-    miniprogram_aes_key: str = setting("EncodingAESKey of the mini program, 43 characters", secret=True)
+    miniprogram_appid: str = setting("the mini program's AppID; empty where there is none", "")
+    miniprogram_secret: str = setting("the mini program's AppSecret", "", secret=True)
+    miniprogram_token: str = setting("token of the mini program's message push", "", secret=True)
+    miniprogram_aes_key: str = setting("EncodingAESKey of the mini program, 43 characters", "", secret=True)
+    apps_bound: bool = setting("account and mini program hang on one 开放平台 account, so that unionid joins a person's two doors", False)
+    relay_url: str = setting("https address of a second server that gets the messages which are not ours, as WeChat sent them", "")
+    notice_template: str = setting("the mini program's subscribe template for the draw's result, id and fields: ID|thing1=title|time2=at", "")
+    account_template: str = setting("the 服务号's template message for the draw's result, id and fields", "")
     verify_files: str = setting("WeChat's domain proofs as name:content pairs, comma between", "")
 
     def __post_init__(self) -> None:
@@ -82,16 +90,24 @@ class Settings:
         for name in ("threads", "workers", "max_body_bytes", "max_image_bytes", "wechat_timeout_seconds"):
             if getattr(self, name) <= 0:
                 yield f"{name.upper()} must be more than 0"
-        for name in ("secret_key", "account_secret", "account_token", "miniprogram_secret", "miniprogram_token"):
+        if self.account_kind not in ACCOUNT_KINDS:
+            yield f"ACCOUNT_KIND is {self.account_kind!r}: use {', '.join(ACCOUNT_KINDS)}"
+        if self.account_oauth not in ("auto", "yes", "no"):
+            yield f"ACCOUNT_OAUTH is {self.account_oauth!r}: use auto, yes or no"
+        apps = ("account", "miniprogram") if self.has_miniprogram else ("account",)
+        for name in ("secret_key", *(f"{app}_{what}" for app in apps for what in ("secret", "token"))):
             if not getattr(self, name):
                 yield f"{name.upper()} is empty: an empty one lets anybody sign as WeChat or as us"
-        for name in ("account_aes_key", "miniprogram_aes_key"):
+        for name in (f"{app}_aes_key" for app in apps):
             if _decoded(getattr(self, name) + "=", 32) is None:
                 yield f"{name.upper()} must be the 43 characters of an EncodingAESKey"
         if _decoded(self.data_key, 32) is None:
             yield "DATA_KEY must be 32 bytes in base64 (openssl rand -base64 32)"
         for name in ("public_url", "wechat_api_root", "wechat_open_root", "wechat_mp_root"):
             yield from self._url_faults(name)
+        relay = urlsplit(self.relay_url)
+        if self.relay_url and not (relay.hostname and (relay.scheme == "https" or relay.scheme == "http" and relay.hostname in LOOPBACK)):
+            yield "RELAY_URL must be an https address"
         if self.environment == "production" and not self.redis_url and not self.accept_embedded_redis:
             yield "REDIS_URL is empty in production: name a Redis server, or set ACCEPT_EMBEDDED_REDIS=true for one process"
         if self.workers > 1 and not self.redis_url:
@@ -103,6 +119,10 @@ class Settings:
             yield f"{name.upper()} must be a scheme and a host, like https://vote.example.org"
         elif self.environment == "production" and url.scheme != "https" and url.hostname not in LOOPBACK:
             yield f"{name.upper()} must be https in production"
+
+    @property
+    def has_miniprogram(self) -> bool:
+        return bool(self.miniprogram_appid)
 
     @property
     def is_demo(self) -> bool:

@@ -34,7 +34,7 @@ from wxbackend.store.local import Buckets
 KEY = base64.b64encode(bytes(range(32))).decode()
 SECRETS = {"secret_key": "test", "data_key": KEY,
            "account_secret": "account-secret", "account_token": "accounttoken", "account_aes_key": KEY[:43],
-           "miniprogram_secret": "mini-secret", "miniprogram_token": "minitoken", "miniprogram_aes_key": KEY[:43]}
+           "miniprogram_appid": "wxdemomini000001", "apps_bound": True, "miniprogram_secret": "mini-secret", "miniprogram_token": "minitoken", "miniprogram_aes_key": KEY[:43]}
 LOOPBACK = {"127.0.0.1", "localhost", "::1", "0.0.0.0", "", None}
 REQUIRED = bool(os.environ.get("REQUIRE_SERVICES"))
 ARTEFACTS = Path(os.environ.get("TEST_ARTEFACTS", Path(__file__).parent.parent / "test-artifacts"))

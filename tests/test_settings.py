@@ -16,7 +16,7 @@ from config.settings import Settings, SettingsError
 from tests.conftest import KEY, SECRETS, settings_for
 
 ROOT = Path(__file__).parent.parent
-ENV = {name.upper(): value for name, value in SECRETS.items()}
+ENV = {name.upper(): str(value) for name, value in SECRETS.items()}
 
 
 @pytest.fixture
@@ -58,7 +58,7 @@ def test_all_faults_are_reported_at_once(environment):
     with pytest.raises(SettingsError) as refused:
         Settings.from_env()
     said = str(refused.value)
-    assert len(refused.value.faults) == len(said.splitlines()) == 6
+    assert len(refused.value.faults) == len(said.splitlines()) == 6, said
     for name in ("PORT", "WORKERS", "PUBLIC_URL", "ENVIRONMENT", "ACCOUNT_AES_KEY", "MINIPROGRAM_AES_KEY"):
         assert re.search(rf"^{name}\b", said, re.M), name
 
@@ -67,7 +67,17 @@ def test_nothing_at_all_names_every_secret(environment):
     with pytest.raises(SettingsError) as refused:
         Settings.from_env()
     required = {f.name.upper() for f in fields(Settings) if f.default is MISSING}
-    assert {fault.partition(":")[0] for fault in refused.value.faults} == required == set(ENV)
+    assert {fault.partition(":")[0] for fault in refused.value.faults} == required
+
+
+def test_an_account_may_stand_without_a_mini_program():
+    mini = {name: "" for name in SECRETS if name.startswith("miniprogram")}
+    assert Settings(**(SECRETS | mini)).has_miniprogram is False
+
+
+@pytest.mark.parametrize("changes", [{"account_kind": "公众号"}, {"account_oauth": "maybe"}, {"relay_url": "http://old.example/wx"}, {"relay_url": "old"}])
+def test_an_account_or_relay_that_cannot_be_is_refused(changes):
+    assert next(iter(changes)).upper() in faults(**changes)
 
 
 def test_a_secret_may_come_from_a_file(environment, tmp_path):
