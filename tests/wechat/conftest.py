@@ -30,6 +30,7 @@ class FakeWeChat:
         self.answers: dict[str, list[Any]] = {}
         self.given = 0
         self.lock = threading.Lock()
+        self.token_seconds = 0.0
         self.say("/cgi-bin/stable_token", self.new_token)
 
     def say(self, path: str, *answers: Any) -> None:
@@ -39,7 +40,7 @@ class FakeWeChat:
         with self.lock:
             self.given += 1
             number = self.given
-        time.sleep(0.05)   # time for a second caller to fall in
+        time.sleep(self.token_seconds)
         return {"access_token": f"TOKEN-{number}", "expires_in": 7200}
 
     def times(self, path: str) -> int:
@@ -49,8 +50,8 @@ class FakeWeChat:
         request = Request(environ)
         files = {name: part.read() for name, part in request.files.items()}
         with self.lock:
-            self.asked.append({"path": request.path, "args": request.args.to_dict(), "files": files,
-                               "body": request.get_data().decode("utf-8", "replace")})
+            self.asked.append({"method": request.method, "type": request.mimetype, "path": request.path, "args": request.args.to_dict(),
+                               "files": files, "body": request.get_data().decode("utf-8", "replace")})
             answers = self.answers.get(request.path) or [Response("no such path", 404)]
             answer = answers.pop(0) if len(answers) > 1 else answers[0]
         answer = answer(self.asked[-1]) if isinstance(answer, Callable) and not isinstance(answer, Response) else answer
@@ -66,17 +67,34 @@ class Quiet(WSGIRequestHandler):
         pass
 
 
-@pytest.fixture
-def wechat_host() -> Iterator[FakeWeChat]:
-    fake = FakeWeChat()
-    server = make_server("127.0.0.1", 0, fake, threaded=True, request_handler=Quiet)
+class Stage:
+    """One server for all tests; each test has a host of its own on it, so that a late answer of one is not heard by the next."""
+
+    def __init__(self) -> None:
+        self.host: Any = None
+
+    def __call__(self, environ: Any, start_response: Any) -> Any:
+        return self.host(environ, start_response)
+
+
+@pytest.fixture(scope="session")
+def stage() -> Iterator[Stage]:
+    stage = Stage()
+    server = make_server("127.0.0.1", 0, stage, threaded=True, request_handler=Quiet)
     thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
     thread.start()
-    fake.url = f"http://127.0.0.1:{server.server_port}"   # type: ignore[attr-defined]
-    yield fake
+    stage.url = f"http://127.0.0.1:{server.server_port}"   # type: ignore[attr-defined]
+    yield stage
     server.shutdown()
     thread.join()
     server.server_close()
+
+
+@pytest.fixture
+def wechat_host(stage: Stage) -> FakeWeChat:
+    stage.host = fake = FakeWeChat()
+    fake.url = stage.url   # type: ignore[attr-defined]
+    return fake
 
 
 @pytest.fixture

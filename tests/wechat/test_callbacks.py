@@ -126,6 +126,150 @@ def test_messages_with_impossible_fields_are_refused(field):
         callbacks.open_callback(DOOR, args, body, AT)
 
 
+def event_xml(event: str, inner: str = "") -> str:
+    return ("<xml><ToUserName>gh_1</ToUserName><FromUserName>oMei</FromUserName><CreateTime>1641430800</CreateTime>"
+            f"<MsgType>event</MsgType><Event>{event}</Event>{inner}</xml>")
+
+
+def opened(plain: str, door: Door = DOOR) -> callbacks.Message:
+    return callbacks.open_callback(door, *posted(plain, door), AT)
+
+
+KINDS = {
+    "text": {"Content": "报名"}, "image": {"PicUrl": "http://mmbiz.qpic.cn/x/0", "MediaId": "M"},
+    "voice": {"MediaId": "M", "Format": "amr", "Recognition": "您好"}, "video": {"MediaId": "M", "ThumbMediaId": "T"},
+    "shortvideo": {"MediaId": "M", "ThumbMediaId": "T"},
+    "location": {"Location_X": "22.52", "Location_Y": "114.05", "Scale": "15", "Label": "福田区"},
+    "file": {"Title": "报名表.pdf", "FileKey": "k", "FileTotalLen": "1024"},
+    "link": {"Title": "公众平台", "Description": "说明", "Url": "https://vote.example/"},
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_of_message_is_known_and_keeps_its_facts(kind):
+    fields = KINDS[kind] | {"MsgDataId": "5", "Idx": "1"}
+    message = opened(text_xml("", MsgType=kind, **fields) if kind != "text" else text_xml(**fields))
+    assert (message.kind, message.is_known, message.msg_id) == (kind, True, "7")
+    assert (message.media_id, message.pic_url) == (fields.get("MediaId", ""), fields.get("PicUrl", ""))
+    assert message.facts == {name: value for name, value in fields.items() if name not in ("Content", "MediaId", "PicUrl")}
+
+
+EVENT_NAMES = ["subscribe", "unsubscribe", "SCAN", "CLICK", "VIEW", "LOCATION", "TEMPLATESENDJOBFINISH", "subscribe_msg_popup_event",
+               "subscribe_msg_change_event", "subscribe_msg_sent_event", "wxa_media_check", "view_miniprogram", "scancode_waitmsg"]
+
+
+@pytest.mark.parametrize("name", EVENT_NAMES)
+def test_every_event_is_known_in_any_case(name):
+    for spelled in (name, name.upper(), name.lower()):
+        message = opened(event_xml(spelled, "<EventKey>k</EventKey>"))
+        assert (message.event, message.is_known, message.msg_id, message.event_key) == (name.lower(), True, "", "k")
+
+
+@pytest.mark.parametrize("plain", [text_xml("", MsgType="sticker", New="1"), event_xml("brand_new_event", "<New>1</New>"),
+                                   event_xml("device_text", "<New>1</New>"), text_xml("", MsgType="device_event", New="1")])
+def test_what_tencent_adds_later_is_kept(plain):
+    message = opened(plain)
+    assert not message.is_known and message.facts["New"] == "1" and len(message.dedupe_key) == 64
+
+
+def popup(*statuses: str) -> str:
+    return "<SubscribeMsgPopupEvent>" + "".join(
+        f"<List><TemplateId>T{n}</TemplateId><SubscribeStatusString>{status}</SubscribeStatusString><PopupScene>0</PopupScene></List>"
+        for n, status in enumerate(statuses)) + "</SubscribeMsgPopupEvent>"
+
+
+def test_answers_to_a_popup_are_a_list_in_every_form():
+    def listed(n: int, status: str) -> dict[str, str]:
+        return {"TemplateId": f"T{n}", "SubscribeStatusString": status, "PopupScene": "0"}
+
+    name = "subscribe_msg_popup_event"
+    door = Door("miniprogram", "wxmini", "tokenM", AES_KEY)
+    head = f'{{"ToUserName":"gh_1","FromUserName":"oMei","CreateTime":"1641430800","MsgType":"event","Event":"{name}","List":'
+    assert opened(event_xml(name, popup("accept"))).facts == {"List": [listed(0, "accept")]}
+    assert opened(event_xml(name, popup("accept", "reject"))).facts == {"List": [listed(0, "accept"), listed(1, "reject")]}
+    for sent in (listed(0, "accept"), [listed(0, "accept")]):
+        assert opened(head + json.dumps(sent) + "}", door).facts == {"List": [listed(0, "accept")]}
+    for nothing in ("7", "[7]", "null", '"x"'):
+        assert opened(head + nothing + "}", door).facts == {"List": []}
+    assert opened(event_xml(name)).facts == {"List": []}
+
+
+def test_two_popups_of_one_second_are_two_and_a_repeated_one_is_one():
+    name = "subscribe_msg_popup_event"
+    keys = [opened(event_xml(name, popup(status))).dedupe_key for status in ("accept", "accept", "reject")]
+    assert keys[0] == keys[1] != keys[2]
+
+
+def test_a_verdict_on_a_picture_reads_in_xml_and_in_json():
+    door = Door("miniprogram", "wxmini", "tokenM", AES_KEY)
+    in_xml = event_xml("wxa_media_check", "<appid>wxmini</appid><trace_id>t-1</trace_id><version>2</version><errcode>0</errcode>"
+                                          "<result><suggest>risky</suggest><label>20002</label></result>")
+    in_json = json.dumps({"ToUserName": "gh_1", "FromUserName": "oMei", "CreateTime": 1641430800, "MsgType": "event",
+                          "Event": "wxa_media_check", "appid": "wxmini", "trace_id": "t-1", "version": 2, "errcode": 0,
+                          "detail": [{"strategy": "content_model", "suggest": "risky", "label": 20002}],
+                          "result": {"suggest": "risky", "label": 20002}})
+    for plain in (in_xml, in_json):
+        message = opened(plain, door)
+        assert (message.event, message.facts["trace_id"], message.facts["result"]["suggest"]) == ("wxa_media_check", "t-1", "risky")
+        assert str(message.facts["result"]["label"]) == "20002"
+
+
+def test_facts_are_not_told_and_hold_only_what_a_database_keeps():
+    door = Door("miniprogram", "wxmini", "tokenM", AES_KEY)
+    plain = r'{"ToUserName":"gh_1","FromUserName":"oMei","CreateTime":1641430800,"MsgType":"event","Event":"x","a":{"b":["\ud800\u0000x"]}}'
+    message = opened(plain, door)
+    assert message.facts == {"a": {"b": ["?x"]}} and "facts" not in repr(message) and "?x" not in repr(message)
+    deep = plain.replace(r'["\ud800\u0000x"]', "[" * 30 + "]" * 30)
+    with pytest.raises(CallbackRefused):
+        opened(deep, door)
+
+
+def test_names_and_texts_of_four_bytes_come_through():
+    message = opened(text_xml("𠮷田🎉👨‍👩‍👧 13800000000"))
+    assert message.content == "𠮷田🎉👨‍👩‍👧 13800000000"
+
+
+@pytest.mark.parametrize("body", [
+    b"<xml>" + b"<a>x</a>" * 250_000 + b"</xml>", b"<xml><Encrypt>" + b"A" * 2_000_000 + b"</Encrypt></xml>", b"{" + b" " * 2_000_000])
+def test_two_megabytes_are_refused_unread(body, monkeypatch):
+    monkeypatch.setattr(callbacks.xmltodict, "parse", lambda *a, **k: pytest.fail("parsed"))
+    args, _ = posted_args()
+    with pytest.raises(CallbackRefused):
+        callbacks.open_callback(DOOR, args, body, AT)
+
+
+def posted_args() -> tuple[dict[str, str], bytes]:
+    timestamp = str(int(AT.timestamp()))
+    return {"timestamp": timestamp, "nonce": "n", "msg_signature": "0" * 40}, b""
+
+
+HOSTILE = [
+    '<!DOCTYPE a [<!ENTITY x SYSTEM "file:///etc/hostname">]><xml><Encrypt>&x;</Encrypt></xml>',
+    '<!DOCTYPE a SYSTEM "http://127.0.0.1:9/x.dtd"><xml><Encrypt>x</Encrypt></xml>',
+    '<!DOCTYPE a [<!ENTITY % p SYSTEM "http://127.0.0.1:9/x"> %p;]><xml><Encrypt>x</Encrypt></xml>',
+    '<!DOCTYPE l [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;"><!ENTITY c "&b;&b;&b;&b;&b;&b;">]><xml><Encrypt>&c;</Encrypt></xml>',
+    "<xml>" * 10_000,
+]
+
+
+@pytest.mark.parametrize("hostile", HOSTILE)
+def test_hostile_xml_is_refused_outside_and_inside(hostile):
+    args, body = posted(hostile)
+    for attempt in (body, hostile.encode()):
+        with pytest.raises(CallbackRefused):
+            callbacks.open_callback(DOOR, args, attempt, AT)
+
+
+def test_a_message_played_again_after_a_day_is_stale_whoever_plays_it():
+    args, body = posted(text_xml())
+    with capture_logs() as logs, pytest.raises(CallbackRefused):
+        callbacks.open_callback(DOOR, args, body, AT + timedelta(days=1))
+    assert logs[0]["reason"] == "stale timestamp"
+    fresh = args | {"timestamp": str(int((AT + timedelta(days=1)).timestamp()))}   # the signature covers it
+    with pytest.raises(CallbackRefused):
+        callbacks.open_callback(DOOR, fresh, body, AT + timedelta(days=1))
+
+
 def test_half_a_character_in_json_is_refused():
     door = Door("miniprogram", "wxmini", "tokenM", AES_KEY)
     plain = '{"ToUserName":"gh_1","FromUserName":"oMei","CreateTime":1641430800,"MsgType":"text","Content":"%s","MsgId":7}'
@@ -160,6 +304,14 @@ def test_plaintext_mode_is_refused_and_the_log_says_which_switch():
         callbacks.open_callback(DOOR, args, text_xml("张三 13800000000").encode(), AT)
     assert any("安全模式" in entry.get("advice", "") for entry in logs)
     assert not [word for word in ("13800000000", "oMei", "张三") if word in str(logs)]
+
+
+def test_a_stranger_without_any_signature_rings_no_bell():
+    args = {"timestamp": str(int(AT.timestamp())), "nonce": "n", "signature": "0" * 40}
+    for some in (args, {}, {"signature": ""}):
+        with capture_logs() as logs, pytest.raises(CallbackRefused):
+            callbacks.open_callback(DOOR, some, text_xml().encode(), AT)
+        assert [entry["log_level"] for entry in logs] == ["warning"]
 
 
 def test_a_refusal_is_logged_without_what_was_sent():
@@ -231,6 +383,16 @@ def read_reply(text: str) -> dict[str, Any]:
     plain = WeChatCrypto(DOOR.token, DOOR.aes_key, DOOR.appid).decrypt_message(
         {"Encrypt": sealed["Encrypt"]}, sealed["MsgSignature"], sealed["TimeStamp"], sealed["Nonce"])
     return xmltodict.parse(plain)["xml"]
+
+
+def test_a_person_is_handed_on_to_the_staffs_desk():
+    message = callbacks.open_callback(DOOR, *posted(text_xml()), AT)
+    sealed = xmltodict.parse(callbacks.seal_transfer(DOOR, message, AT))["xml"]
+    plain = WeChatCrypto(DOOR.token, DOOR.aes_key, DOOR.appid).decrypt_message(
+        {"Encrypt": sealed["Encrypt"]}, sealed["MsgSignature"], sealed["TimeStamp"], sealed["Nonce"])
+    assert xmltodict.parse(plain)["xml"] == {"ToUserName": "oMei", "FromUserName": "gh_1", "CreateTime": str(int(AT.timestamp())),
+                                             "MsgType": "transfer_customer_service"}
+    assert callbacks.seal_transfer(replace(DOOR, app="miniprogram"), message, AT) == "success"
 
 
 def test_a_reply_goes_back_to_its_sender():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import logging
+import socket
 import threading
 import time
 from collections.abc import Callable
@@ -15,6 +16,7 @@ from structlog.testing import capture_logs
 from werkzeug.wrappers import Response
 
 from wxbackend import store, wechat
+from wxbackend.wechat import endpoints
 from wxbackend.wechat.client import WxClient
 from wxbackend.wechat.refusals import WeChatAway, WeChatRefused
 
@@ -22,6 +24,11 @@ TOKEN = "/cgi-bin/stable_token"
 INFO = "/cgi-bin/user/info"
 STALE = {"errcode": 40001, "errmsg": "invalid credential, access_token is invalid or not latest rid: 61725984-6126f6f9-040f19c4"}
 MEI = {"openid": "oMei", "subscribe": 1, "unionid": "uMei"}
+
+
+@pytest.fixture(autouse=True)
+def slow_tokens(wechat_host):
+    wechat_host.token_seconds = 0.05   # time for a second caller to fall in
 
 
 def at_once(app: Flask, count: int, verb: Callable[[], object]) -> list[object]:
@@ -63,6 +70,8 @@ def test_eight_cold_workers_make_one_token_call(make_app, wechat_host, redis_url
         return client.user.get("oMei")["unionid"]
 
     wechat_host.say(INFO, MEI)
+    with app.app_context():
+        assert store.ping()   # a server just spawned takes longer to come than a store may take to answer
     assert at_once(app, 8, own_client) == ["uMei"] * 8
     assert wechat_host.times(TOKEN) == 1
 
@@ -180,10 +189,22 @@ def test_wechatpys_own_upload_is_whole_both_times(app, wechat_host):
 def test_every_part_of_wechatpy_calls_the_roots_of_the_settings(app, wechat_host):
     wechat_host.say("/wxa/getwxacodeunlimit", Response(b"\x89PNG", content_type="image/jpeg"))
     wechat_host.say("/wxa/business/getuserphonenumber", {"errcode": 0, "phone_info": {}})
-    assert wechat.miniprogram().fetch_file("https://api.weixin.qq.com/wxa/getwxacodeunlimit", {}, 1000) == b"\x89PNG"
+    assert wechat.miniprogram().call(endpoints.PROGRAM_CODE, data={}, max_bytes=1000) == b"\x89PNG"
     wechat.miniprogram().post("wxa/business/getuserphonenumber", api_base_url="https://api.weixin.qq.com/", data={"code": "c"})
     with pytest.raises(ValueError, match="own hosts"):
         wechat.account().get("https://elsewhere.example/cgi-bin/x")
+
+
+CALLED = [endpoint for endpoint in endpoints.ALL if endpoint not in (endpoints.AUTHORIZE, endpoints.STABLE_TOKEN)]
+
+
+@pytest.mark.parametrize("endpoint", CALLED, ids=lambda e: e.path)
+def test_an_endpoint_is_called_by_its_method_and_path(app, wechat_host, endpoint):
+    wechat_host.say(endpoint.path, {"errcode": 0})
+    wechat.account().call(endpoint, {"a": "1"}, {"b": "二"} if endpoint.method == "POST" else None)
+    asked = wechat_host.asked[-1]
+    assert (asked["method"], asked["path"], asked["args"]["a"]) == (endpoint.method, endpoint.path, "1")
+    assert asked["body"] == ('{"b": "二"}' if endpoint.method == "POST" else "")
 
 
 def test_chinese_goes_out_unescaped(app, wechat_host):
@@ -229,3 +250,11 @@ def test_the_store_going_away_later_leaves_the_known_token_in_use(app, wechat_ho
     monkeypatch.setattr(store, "get", lambda name: (_ for _ in ()).throw(store.StoreAway()))
     wechat.unionid_of("oMei")
     assert wechat_host.times(TOKEN) == 1
+
+
+def test_the_guard_lets_no_other_name_through(make_app):
+    """Without a stand-in's address the calls would go to Tencent; here they end at the guard."""
+    with pytest.raises(AssertionError, match="api.weixin.qq.com"):
+        socket.getaddrinfo("api.weixin.qq.com", 443)
+    with make_app("https://api.weixin.qq.com").app_context(), pytest.raises(AssertionError, match="api.weixin.qq.com"):
+        wechat.login_code("CODE")

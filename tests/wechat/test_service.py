@@ -108,11 +108,12 @@ def test_a_picture_wechat_no_longer_has_is_lost(app, wechat_host, answer):
 
 
 def test_a_unionid_is_given_or_it_is_not(app, wechat_host):
-    wechat_host.say("/cgi-bin/user/info", {"openid": "oMei", "unionid": "uMei"}, {"subscribe": 0, "openid": "oMei"},
-                    {"errcode": 48001, "errmsg": "api unauthorized"}, {"errcode": 40003, "errmsg": "invalid openid"})
-    assert [wechat.unionid_of("oMei") for _ in range(3)] == ["uMei", None, None]
+    wechat_host.say("/cgi-bin/user/info", {"subscribe": 1, "openid": "oMei", "unionid": "uMei"}, {"subscribe": 0, "openid": "oMei"},
+                    {"errcode": 40003, "errmsg": "invalid openid"}, {"errcode": 48001, "errmsg": "api unauthorized"})
+    assert [wechat.unionid_of("oMei") for _ in range(2)] == ["uMei", None]
     with pytest.raises(wechat.WeChatRefused):
         wechat.unionid_of("oMei")
+    assert wechat.unionid_of("oMei") is None
 
 
 def test_a_closed_reply_window_is_permanent(app, wechat_host):

@@ -19,11 +19,11 @@ from typing import Any
 
 import structlog
 import xmltodict
-from wechatpy import parse_message
 from wechatpy.crypto import WeChatCrypto
-from wechatpy.replies import TextReply
+from wechatpy.replies import TextReply, TransferCustomerServiceReply
 
 from wxbackend.problems import Problem
+from wxbackend.wechat.wording import NOT_XML, plain
 
 log = structlog.get_logger()
 
@@ -33,8 +33,16 @@ REPLY_BYTES = 2048
 ADVICE = "请在公众平台「设置与开发→基本配置→服务器配置」把「消息加解密方式」改为「安全模式」"
 NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")           # openids and gh_… names
 ECHO = re.compile(r"[A-Za-z0-9_-]{1,128}")
-NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 ACCEPTED = "success"
+MESSAGES = frozenset({"text", "image", "voice", "video", "shortvideo", "location", "link", "file", "miniprogrampage"})
+EVENTS = frozenset({
+    "subscribe", "unsubscribe", "scan", "click", "view", "view_miniprogram", "location", "location_select", "scancode_push",
+    "scancode_waitmsg", "pic_sysphoto", "pic_photo_or_album", "pic_weixin", "templatesendjobfinish", "masssendjobfinish",
+    "publishjobfinish", "subscribe_msg_popup_event", "subscribe_msg_change_event", "subscribe_msg_sent_event", "wxa_media_check",
+    "user_enter_tempsession", "kf_create_session", "kf_close_session", "kf_switch_session"})
+ENVELOPE = frozenset({
+    "ToUserName", "FromUserName", "CreateTime", "MsgType", "Event", "EventKey", "Content", "MediaId", "MsgId", "PicUrl"})
+LISTS = ("SubscribeMsgPopupEvent", "SubscribeMsgChangeEvent", "SubscribeMsgSentEvent")   # around List in XML, absent in JSON
 
 
 class CallbackRefused(Problem):
@@ -68,6 +76,9 @@ class Message:
     kind: "text", "image", "event", …; event: lower case, "" for messages; event_key: without `qrscene_`.
     content and media_id: "" where there is none. msg_id: digits, "" for events. create_time: aware UTC.
     dedupe_key: 64 hex characters, equal for every delivery of the same message and for no other.
+    pic_url: a picture's address that asks for no token. is_known: False for a kind or event that Tencent added since.
+    facts: all other fields as sent (Status, MsgID, trace_id, result, Ticket, Latitude …); in subscribe_msg_… events `List` is always a list
+    of objects, also where WeChat sends one object.
     """
 
     app: str
@@ -82,18 +93,21 @@ class Message:
     msg_id: str
     create_time: datetime
     dedupe_key: str
+    pic_url: str = field(default="", repr=False)
+    is_known: bool = True
+    facts: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
 
 def open_callback(door: Door, args: Mapping[str, str], body: bytes, at: datetime) -> Message:
     """The message in a POST of WeChat. Raises CallbackRefused for everything else, whatever it is."""
     try:
-        encrypt = _encrypted_part(args, body)
+        encrypt = _encrypted_part(door, args, body)
         timestamp, nonce = args.get("timestamp", ""), args.get("nonce", "")
         _check_fresh(timestamp, at)
         _check_signature(args.get("msg_signature", ""), door.token, timestamp, nonce, encrypt)
         crypto = WeChatCrypto(door.token, door.aes_key, door.appid)
-        plain = crypto.decrypt_message({"Encrypt": encrypt}, args["msg_signature"], timestamp, nonce)   # checks the appid too
-        return _message(door, _fields(door, plain))
+        text = crypto.decrypt_message({"Encrypt": encrypt}, args["msg_signature"], timestamp, nonce)   # checks the appid too
+        return _message(door, _fields(door, text))
     except Unacceptable as e:
         reason = str(e)
     except Exception as e:   # wechatpy, expat and json raise ten kinds of errors on what strangers send
@@ -125,9 +139,20 @@ def seal_reply(door: Door, message: Message, text: str | None, at: datetime) -> 
         return ACCEPTED
     content = _cut(NOT_XML.sub("", text)).replace("]]>", "]]]]><![CDATA[>")
     seconds = int(at.timestamp())
-    reply = TextReply(source=message.to, target=message.openid, content=content, time=seconds)
-    crypto = WeChatCrypto(door.token, door.aes_key, door.appid)
-    return crypto.encrypt_message(reply.render(), secrets.token_hex(8), str(seconds))
+    return sealed(door, TextReply(source=message.to, target=message.openid, content=content, time=seconds).render(), str(seconds))
+
+
+def seal_transfer(door: Door, message: Message, at: datetime) -> str:
+    """The body that hands the sender's chat on to the staff at WeChat's own desk; a mini program's is only acknowledged."""
+    if door.app != "account":
+        return ACCEPTED
+    seconds = int(at.timestamp())
+    return sealed(door, TransferCustomerServiceReply(source=message.to, target=message.openid, time=seconds).render(), str(seconds))
+
+
+def sealed(door: Door, text: str, timestamp: str, nonce: str = "") -> str:
+    """`text` encrypted and signed, as XML. `nonce`: empty for a random one."""
+    return WeChatCrypto(door.token, door.aes_key, door.appid).encrypt_message(text, nonce or secrets.token_hex(8), timestamp)
 
 
 def signature(*parts: str) -> str:
@@ -135,11 +160,13 @@ def signature(*parts: str) -> str:
     return hashlib.sha1("".join(sorted(parts)).encode()).hexdigest()
 
 
-def _encrypted_part(args: Mapping[str, str], body: bytes) -> str:
+def _encrypted_part(door: Door, args: Mapping[str, str], body: bytes) -> str:
     if len(body) > MOST_BYTES:
         raise Unacceptable("too long")
     if not args.get("msg_signature"):
-        log.error("callback in plaintext mode", advice=ADVICE)
+        # Only for WeChat's own, which knows the token: strangers shall not fill the log with advice.
+        _check_signature(args.get("signature", ""), door.token, args.get("timestamp", ""), args.get("nonce", ""))
+        log.error("callback in plaintext mode", app=door.app, advice=ADVICE)
         raise Unacceptable("plaintext")
     text = body.decode("utf-8").strip()
     outer = json.loads(text) if text.startswith("{") else xmltodict.parse(text)["xml"]
@@ -161,10 +188,12 @@ def _check_signature(given: str, *parts: str) -> None:
         raise Unacceptable("signature")
 
 
-def _fields(door: Door, plain: str) -> dict[str, Any]:
-    if plain.lstrip().startswith("{") and door.app == "miniprogram":   # the console offers JSON to mini programs
-        return json.loads(plain)
-    return parse_message(plain)._data
+def _fields(door: Door, text: str) -> dict[str, Any]:
+    is_json = text.lstrip().startswith("{") and door.app == "miniprogram"   # the console offers JSON to mini programs
+    fields = json.loads(text) if is_json else xmltodict.parse(text)["xml"]
+    if not isinstance(fields, dict):
+        raise Unacceptable("fields")
+    return fields
 
 
 def _message(door: Door, fields: dict[str, Any]) -> Message:
@@ -177,19 +206,29 @@ def _message(door: Door, fields: dict[str, Any]) -> Message:
         raise Unacceptable("kind")
     msg_id = _digits(fields, "MsgId") if kind != "event" else ""
     seconds = _digits(fields, "CreateTime")
+    facts = _facts(fields, event)
     return Message(
-        app=door.app, appid=door.appid, openid=openid, to=to, kind=kind, msg_id=msg_id,
-        event="subscribe" if event == "subscribe_scan" else event,   # wechatpy's own name for a follow by QR code
+        app=door.app, appid=door.appid, openid=openid, to=to, kind=kind, msg_id=msg_id, event=event,
         event_key=_text(fields, "EventKey").removeprefix("qrscene_"), content=_text(fields, "Content"), media_id=_text(fields, "MediaId"),
         create_time=datetime.fromtimestamp(int(seconds), UTC),
-        dedupe_key=_dedupe_key(door.appid, msg_id, openid, seconds, event, fields))
+        dedupe_key=_dedupe_key(door.appid, msg_id, openid, seconds, event, fields, facts),
+        pic_url=_text(fields, "PicUrl"), is_known=event in EVENTS if kind == "event" else kind in MESSAGES, facts=facts)
 
 
-def _dedupe_key(appid: str, msg_id: str, openid: str, seconds: str, event: str, fields: dict[str, Any]) -> str:
+def _facts(fields: dict[str, Any], event: str) -> dict[str, Any]:
+    facts = {str(name): plain(value) for name, value in fields.items() if name not in ENVELOPE}
+    if event.startswith("subscribe_msg_"):
+        around = next((facts.pop(name) for name in LISTS if isinstance(facts.get(name), dict)), facts)
+        listed = around.get("List")
+        facts["List"] = [one for one in (listed if isinstance(listed, list) else [listed]) if isinstance(one, dict)]
+    return facts
+
+
+def _dedupe_key(appid: str, msg_id: str, openid: str, seconds: str, event: str, fields: dict[str, Any], facts: dict[str, Any]) -> str:
     """WeChat's rule: MsgId, or for events sender, instant and event; reports of sending add what they report on."""
     parts = [appid, "message", msg_id] if msg_id else [
-        appid, "event", openid, seconds, event, *(_text(fields, name) for name in ("EventKey", "MsgID", "trace_id"))]
-    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+        appid, "event", openid, seconds, event, *(_text(fields, name) for name in ("EventKey", "MsgID", "trace_id")), facts.get("List")]
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
 def _digits(fields: dict[str, Any], name: str) -> str:

@@ -8,12 +8,15 @@ when it repeats an upload, and names Tencent's hosts in thirty places. All of it
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import requests
 from wechatpy import WeChatClient
 from wechatpy.exceptions import WeChatClientException
 
+from wxbackend.wechat import endpoints
+from wxbackend.wechat.endpoints import Endpoint
 from wxbackend.wechat.errcodes import TOKEN_ERRORS
 from wxbackend.wechat.refusals import WeChatAway, refusal
 from wxbackend.wechat.tokens import Tokens
@@ -21,6 +24,9 @@ from wxbackend.wechat.transport import Line
 
 TENCENT_API = "https://api.weixin.qq.com"
 TENCENT_MP = "https://mp.weixin.qq.com"
+ODD = (ArithmeticError, AttributeError, KeyError, RecursionError, TypeError, ValueError)   # JSON of a shape that WeChat never documented
+LONGEST_TOKEN = 1024
+USUAL_SECONDS = 7200
 
 
 class Refused(NamedTuple):
@@ -39,7 +45,7 @@ class WxClient(WeChatClient):
         self.roots = ((TENCENT_API, api_root.rstrip("/")), (TENCENT_MP, mp_root.rstrip("/")))
         self.API_BASE_URL = TENCENT_API + "/cgi-bin/"
         self.line = self._http = Line(api_root, timeout_seconds)
-        self.tokens = Tokens(appid, self._fetch_token)
+        self.tokens = Tokens(f"wechat:token:{appid}", self._fetch_token)
 
     @property
     def access_token(self) -> str:
@@ -50,12 +56,21 @@ class WxClient(WeChatClient):
 
     def code_to_session(self, code: str) -> dict[str, Any]:
         """The mini program's code → {"openid", "session_key", "unionid"?}; no access token is fetched or sent."""
-        return self.get(f"{TENCENT_API}/sns/jscode2session", params={
+        return self.get(TENCENT_API + endpoints.LOGIN_CODE.path, params={
             "appid": self.appid, "secret": self.secret, "js_code": code, "grant_type": "authorization_code", "access_token": None})
 
-    def fetch_file(self, endpoint: str, params: dict[str, str], max_bytes: int) -> bytes | dict[str, Any]:
-        """A file's bytes; or the JSON that WeChat sends in its place, such as {"video_url": …}."""
-        result = self.get(endpoint, params=params, max_bytes=max_bytes)
+    def oauth_to_user(self, code: str) -> dict[str, Any]:
+        """A web login's code → {"openid", "unionid"?, "is_snapshotuser"?: 1, …}; unionid only with snsapi_userinfo."""
+        return self.get(TENCENT_API + endpoints.OAUTH_CODE.path, params={
+            "appid": self.appid, "secret": self.secret, "code": code, "grant_type": "authorization_code", "access_token": None})
+
+    def call(self, endpoint: Endpoint, params: Mapping[str, str] | None = None, data: Mapping[str, Any] | None = None, *,
+             max_bytes: int | None = None) -> dict[str, Any] | bytes:
+        """The answer to one call. With `max_bytes` a file is expected: its bytes, or the JSON that WeChat sends in its place."""
+        more: dict[str, Any] = {"data": dict(data)} if data is not None else {}
+        if max_bytes is not None:
+            more["max_bytes"] = max_bytes
+        result = self._request(endpoint.method.lower(), TENCENT_API + endpoint.path, params=dict(params or {}), **more)
         return result.content if isinstance(result, requests.Response) else result
 
     def _request(self, method: str, url_or_endpoint: str, **kwargs: Any) -> Any:
@@ -63,6 +78,8 @@ class WxClient(WeChatClient):
         params = dict(kwargs.pop("params", None) or {})
         if kwargs.get("files"):
             kwargs["files"] = replayable(kwargs["files"])
+        if isinstance(kwargs.get("data"), dict):
+            kwargs |= {"data": encoded(kwargs["data"]), "headers": {"Content-Type": "application/json"}}
         tokenless = "access_token" in params   # the caller said so, with None
         token = params.setdefault("access_token", None) if tokenless else self.access_token
         outcome = self._once(method, url, params | {"access_token": token}, kwargs)
@@ -71,7 +88,7 @@ class WxClient(WeChatClient):
             if fresh != token:   # exactly one more try
                 outcome = self._once(method, url, params | {"access_token": fresh}, kwargs)
         if isinstance(outcome, Refused):
-            raise refusal(*outcome)
+            raise refusal(*outcome, token_call=tokenless)   # there the secret was sent: 40001 says that it is wrong
         return outcome
 
     def _once(self, method: str, url: str, params: dict[str, Any], kwargs: dict[str, Any]) -> Any:
@@ -86,8 +103,8 @@ class WxClient(WeChatClient):
     def _handle_result(self, res: requests.Response, *args: Any, **kwargs: Any) -> Any:
         try:
             return super()._handle_result(res, *args, **kwargs)
-        except (AttributeError, KeyError, TypeError, ValueError):
-            return None   # JSON of a shape that WeChat never documented
+        except ODD:
+            return None
 
     def _decode_result(self, res: requests.Response) -> Any:
         return res if _is_file(res) else super()._decode_result(res)
@@ -101,15 +118,21 @@ class WxClient(WeChatClient):
 
     def _fetch_token(self, force: bool) -> tuple[str, int]:
         """stable_token repeats one token to all askers, and other systems of the institution cannot invalidate it."""
-        body = json.dumps({"grant_type": "client_credential", "appid": self.appid, "secret": self.secret, "force_refresh": force}).encode()
-        url = self._address(self.API_BASE_URL, "stable_token")
-        response = self.line.request("post", url, data=body, headers={"Content-Type": "application/json"})
+        body = {"grant_type": "client_credential", "appid": self.appid, "secret": self.secret, "force_refresh": force}
+        url = self._address("", TENCENT_API + endpoints.STABLE_TOKEN.path)
+        response = self.line.request("post", url, data=encoded(body), headers={"Content-Type": "application/json"})
         answer = _parsed(response)
-        if "access_token" in answer:
-            return answer["access_token"], int(answer.get("expires_in") or 7200)
-        if "errcode" not in answer:
+        if answer.get("errcode"):
+            raise refusal(answer["errcode"], str(answer.get("errmsg")), token_call=True)
+        token = answer.get("access_token")
+        if not isinstance(token, str) or not 0 < len(token) <= LONGEST_TOKEN or not token.isascii() or not token.isprintable():
             raise WeChatAway("no token in the answer")
-        raise refusal(answer["errcode"], str(answer.get("errmsg")), token_call=True)
+        return token, answer["expires_in"]
+
+
+def encoded(body: dict[str, Any]) -> bytes:
+    """JSON as WeChat wants it: UTF-8 with every character as itself (errcode 40033 is for those who send \\u4e2d)."""
+    return json.dumps(body, ensure_ascii=False, allow_nan=False).encode()
 
 
 def replayable(files: Any) -> Any:
@@ -137,8 +160,7 @@ def _is_file(result: Any) -> bool:
 def _parsed(response: requests.Response) -> dict[str, Any]:
     try:
         answer = json.loads(response.content)
-        if isinstance(answer, dict):
-            return answer | ({"errcode": int(answer["errcode"])} if "errcode" in answer else {})
-    except (TypeError, ValueError):
+        return answer | {"errcode": int(answer.get("errcode") or 0), "expires_in": int(answer.get("expires_in") or USUAL_SECONDS)}
+    except ODD:
         pass
     raise WeChatAway("not the JSON we know")

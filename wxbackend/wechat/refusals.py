@@ -12,7 +12,9 @@ from wxbackend.wechat.errcodes import Kind, meaning
 log = structlog.get_logger()
 
 BUSY = -1
+BUSY_WHY = "busy"
 MEDIA_GONE = 40007
+NOT_GRANTED = 48001
 
 
 class WeChatAway(Problem):
@@ -48,6 +50,23 @@ class WeChatRefused(Problem):
         self.errcode, self.rid, self.kind = errcode, rid, kind or meaning(errcode).kind
 
 
+class NotGranted(WeChatRefused):
+    """48001: this kind of account has not got the feature. Also raised without asking, while `can(feature)` is False."""
+
+    status, type, title = 502, "wechat-not-granted", "这个账号没有开通这项功能。"
+    hint = "请换一种方式；如果一直这样，请告诉工作人员。"
+
+    def __init__(self, rid: str = ""):
+        super().__init__(NOT_GRANTED, rid)
+
+
+class Unsendable(Problem):
+    """WeChat would refuse it, so it is not sent: too long, or of a form it does not take. The sentence names what and how long."""
+
+    status, type, title = 422, "unsendable", "这条内容微信不收。"
+    hint = "请改一改再发。"
+
+
 class MediaLost(Problem):
     """WeChat keeps what people send for three days; this one is gone, or was no picture."""
 
@@ -64,11 +83,13 @@ def refusal(errcode: int, errmsg: str, *, token_call: bool = False) -> Problem:
     """The exception for an errcode, said once in the log: kind, rid, and for 40164 the address to whitelist."""
     known = meaning(errcode, token_call=token_call)
     rid = _found(r"rid: ?([0-9a-fA-F-]{8,40})", errmsg)
-    say = log.error if known.kind is Kind.OPERATOR else log.warning
+    say = log.error if known.kind is Kind.OPERATOR and errcode != NOT_GRANTED else log.warning   # that one is told once, by features.py
     say("wechat refused", errcode=errcode, rid=rid, kind=known.kind.value, about=known.about,
         our_ip=_found(r"invalid ip ([0-9a-fA-F.:]{3,45})", errmsg) or None)
     if errcode == BUSY:
-        return WeChatAway("busy", unsure=True)
+        return WeChatAway(BUSY_WHY, unsure=True)
+    if errcode == NOT_GRANTED:
+        return NotGranted(rid)
     if errcode == MEDIA_GONE:
         return MediaLost()
     return CodeRefused() if known.kind is Kind.RELOGIN else WeChatRefused(errcode, rid, known.kind)

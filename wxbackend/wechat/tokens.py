@@ -20,6 +20,7 @@ log = structlog.get_logger()
 
 EARLY_SECONDS = 300            # old and new token are both good for five minutes around a renewal
 SHORTEST_SECONDS = 30
+LONGEST_SECONDS = 24 * 3600    # whatever an answer claims
 LOCK_SECONDS = 30              # longer than two token calls
 WAIT_SECONDS = 12
 UNSHARED = (store.StoreAway, store.StoreRefused)   # refused: a worker beside the one process that holds the embedded store
@@ -27,11 +28,12 @@ FORCE_EVERY_SECONDS = 75 * 60  # force_refresh is allowed 20 times a day
 
 
 class Tokens:
-    """The token of one app. `fetch(force)` asks WeChat and returns (token, seconds it lives)."""
+    """The token of one app, or another word of WeChat's that all processes share. `fetch(force)` asks WeChat and returns (token, seconds
+    it lives); `name` is where the store keeps it."""
 
-    def __init__(self, appid: str, fetch: Callable[[bool], tuple[str, int]]):
+    def __init__(self, name: str, fetch: Callable[[bool], tuple[str, int]]):
         self._fetch = fetch
-        self._name = f"wechat:token:{appid}"
+        self._name = name
         self._gate = threading.Lock()
         self._failed_at = float("-inf")
         self._forced_at = float("-inf")
@@ -78,7 +80,7 @@ class Tokens:
         if token == refused and self._may_force():
             log.error("wechat refuses the token it gives; asking for another by force")
             token, lives_seconds = self._fetch(True)
-        self._keep(token, max(lives_seconds - EARLY_SECONDS, SHORTEST_SECONDS))
+        self._keep(token, min(max(lives_seconds - EARLY_SECONDS, SHORTEST_SECONDS), LONGEST_SECONDS))
         return token
 
     def _known(self) -> str | None:
@@ -106,3 +108,8 @@ class Tokens:
         except UNSHARED:
             last, self._forced_at = self._forced_at, time.monotonic()
             return self._forced_at - last > FORCE_EVERY_SECONDS
+
+
+def unix_now() -> int:
+    """The time as WeChat has it: what is signed for WeChat does not move with the demo's clock."""
+    return int(time.time())

@@ -33,6 +33,10 @@ class Oversize(Exception):
     """An answer longer than its limit."""
 
 
+class BadStatus(requests.RequestException):
+    """An answer with another HTTP status than 200."""
+
+
 class Line(requests.Session):
     """A session for one of WeChat's hosts, shared by the threads of a process."""
 
@@ -54,7 +58,8 @@ class Line(requests.Session):
         except Oversize:
             fault: WeChatAway | MediaTooLarge = MediaTooLarge() if max_bytes else WeChatAway("too long")
         except (requests.RequestException, HTTPError, OSError) as e:
-            fault = WeChatAway(type(e).__name__, unsure=not _never_left(e))
+            why = str(e) if isinstance(e, BadStatus) else type(e).__name__
+            fault = WeChatAway(why, unsure=not _never_left(e))
         log.warning("wechat away", why=getattr(fault, "why", "too large"), place=urlsplit(str(url)).path)
         raise fault
 
@@ -64,7 +69,7 @@ class Line(requests.Session):
         response = super().request(method, url, *args, **kwargs)
         try:
             if response.status_code != 200:   # WeChat's own errors come with 200
-                raise requests.HTTPError(f"HTTP {response.status_code}")
+                raise BadStatus(f"HTTP {response.status_code}")
             response._content = _read(response, limit, deadline)
             response._content_consumed = True   # type: ignore[attr-defined]
         finally:
