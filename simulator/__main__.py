@@ -16,7 +16,7 @@ def main() -> int:
     parser.add_argument("--app-url", default="http://127.0.0.1:8000", help="where the product listens")
     wanted = parser.parse_args()
     try:
-        config = Config.from_env(wanted.app_url)
+        config = Config.from_env(wanted.app_url).changed({"console_made": True})
         _server, url = serve(create_app(config), wanted.port)
     except KeyError as e:
         print(f"missing in the environment: {e.args[0]}", file=sys.stderr)

@@ -7,18 +7,19 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from flask import Flask, Response, jsonify, request
+from flask import Flask, Response, g, jsonify, request
 from werkzeug.exceptions import MethodNotAllowed, NotFound
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
-from simulator import api, control, oauth, phone
+from simulator import api, control, control_talk, control_trouble, hands, mini, oauth, phone, weather
 from simulator.product import Product
 from simulator.settings import Config
 from simulator.state import State
-from simulator.wire import refusal, world
+from simulator.wire import ApiError, refusal, world
 
 WECHAT = ("/cgi-bin/", "/sns/", "/connect/", "/wxa/")
 MAX_BODY_BYTES = 16 * 1024 * 1024
+LOGGED_BYTES = 4000
 POLL_SECONDS = 0.05          # how soon a shutdown is noticed
 
 
@@ -30,38 +31,53 @@ def create_app(config: Config | Mapping[str, Any] | None = None) -> Flask:
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
     app.extensions["state"] = State(config)
     app.extensions["product"] = Product(config.app_url)
-    for room in (api, oauth, control, phone):
-        app.register_blueprint(room.bp)
+    for bp in (*api.BLUEPRINTS, oauth.bp, control.bp, control_trouble.bp, control_talk.bp, phone.bp, hands.bp, mini.bp):
+        app.register_blueprint(bp)
     app.before_request(_watch)
+    app.after_request(_answered)
     app.after_request(_headers)
+    app.register_error_handler(ApiError, lambda error: refusal(error.errcode, error.about))
     app.register_error_handler(NotFound, _nothing_here)
     app.register_error_handler(MethodNotAllowed, _wrong_method)
     return app
 
 
 def _watch() -> Any:
-    """Log what the product asks of WeChat, and fail where fail-next said so."""
+    """Log what the product asks of WeChat, and fail where control said so."""
     if not request.path.startswith(WECHAT):
         return None
-    state = world()
-    state.requests.append({"method": request.method, "path": request.path, "args": request.args.to_dict(), "bytes": len(request.get_data()),
-                           "content_type": request.mimetype})
-    failure = state.failure_for(request.path)
-    if failure is None:
-        return None
-    if "hang" in failure:
-        time.sleep(float(failure["hang"]))
-    if "http" in failure:
-        return Response("", int(failure["http"]))
-    return jsonify(refusal(int(failure["errcode"]))) if "errcode" in failure else None
+    g.started = time.monotonic()
+    g.entry = {"method": request.method, "path": request.path, "args": request.args.to_dict(), "bytes": len(request.get_data()),
+               "content_type": request.mimetype, "body": _readable(request.get_data())}
+    world().requests.append(g.entry)
+    answer, g.failure = weather.before(world().weather, refusal)
+    return answer
 
 
-def _nothing_here(_error: NotFound) -> Response:
+def _readable(data: bytes) -> str:
+    return data[:LOGGED_BYTES].decode("utf-8", "replace") if request.is_json or data[:1] == b"{" else ""
+
+
+def _answered(response: Response) -> Response:
+    entry = g.get("entry")
+    if entry is None:
+        return response
+    if g.get("failure"):
+        response = weather.after(response, g.failure, refusal)
+    told = response.get_json(force=True, silent=True) if response.is_json else None
+    errcode = told.get("errcode") if isinstance(told, dict) else None
+    entry.update(status=response.status_code, errcode=errcode, took_ms=round((time.monotonic() - g.started) * 1000))
+    return response
+
+
+def _nothing_here(error: NotFound) -> Any:
+    if request.path.startswith("/_sim/"):
+        return {"error": error.description}, 404
     return Response("404 not found", 404, mimetype="text/plain")
 
 
 def _wrong_method(error: MethodNotAllowed) -> Any:
-    if request.path.startswith(("/cgi-bin/", "/sns/")):
+    if request.path.startswith(("/cgi-bin/", "/sns/", "/wxa/")):
         return jsonify(refusal(43002 if request.method == "GET" else 43001))
     return error.get_response()
 

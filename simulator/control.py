@@ -1,26 +1,34 @@
-"""/_sim/…: the strings behind the stage, JSON in and out, for tests and for the curious."""
+"""/_sim/…: the strings behind the stage, JSON in and out, for tests and for the curious. `GET /_sim/` lists them all.
+
+Here: people and their cases, codes, the clock, settings. Trouble and logs are in control_trouble, what people say and do in control_talk.
+"""
 
 from __future__ import annotations
 
-import base64
-import binascii
-from dataclasses import asdict
+from dataclasses import fields
+from datetime import timedelta
 from typing import Any
 
-from flask import Blueprint, abort, request
+from flask import Blueprint, abort, current_app, request
 from werkzeug.exceptions import HTTPException
 
-from simulator import callbacks
+from simulator.people import Person
 from simulator.product import say_time
-from simulator.state import Person
+from simulator.rights import KINDS
+from simulator.state import NUMBERS, OPTIONAL
 from simulator.wire import product, world
 
 bp = Blueprint("control", __name__, url_prefix="/_sim")
+CASES = {"about": str, "phone": str, "follows": bool, "snapshot": bool, "snapshot_flag": bool, "full": bool, "bound": bool,
+         "web_login": bool, "risk": int, "blocks_templates": bool}
+CHOICES = {"account_kind": KINDS, "account_mode": ("secure", "mixed", "plain"), "miniprogram_mode": ("secure", "mixed", "plain"),
+           "miniprogram_format": ("json", "xml"), "retry_nonce": ("same", "fresh"), "account_oauth": ("auto", "yes", "no")}
 
 
-@bp.errorhandler(HTTPException)
+@bp.app_errorhandler(HTTPException)
 def _explain(error: HTTPException) -> Any:
-    return {"error": error.description}, error.code
+    """JSON for the control interface, the usual page elsewhere."""
+    return ({"error": error.description}, error.code) if request.path.startswith("/_sim/") else error
 
 
 def given() -> dict[str, Any]:
@@ -35,145 +43,115 @@ def who(data: Any) -> Person:
     return world().person(str(data.get("person", ""))) or abort(404, "no such person")
 
 
-def tell(person: Person) -> dict[str, Any]:
-    return {k: v for k, v in asdict(person).items() if k not in ("chat", "album")}
+@bp.get("/")
+def verbs() -> Any:
+    """This list."""
+    known = [rule for rule in current_app.url_map.iter_rules() if rule.rule.startswith("/_sim/")]
+    about = {f"{'POST' if 'POST' in (r.methods or ()) else 'GET'} {r.rule}": current_app.view_functions[r.endpoint].__doc__ for r in known}
+    return {"verbs": {k: " ".join((v or "").split()) for k, v in sorted(about.items())}}
 
 
+# people
 @bp.get("/people")
 def people() -> Any:
-    return {"people": [tell(p) for p in world().people.values()]}
+    """Everybody, with openids, unionid and case."""
+    return {"people": [p.told() for p in world().people.values()]}
 
 
 @bp.post("/people")
 def add_person() -> Any:
+    """{"name", "about", "phone", "follows": true, "bound": true, "snapshot": false, "risk": 0, "web_login": true, …} → the person"""
     data = given()
-    made = world().add_person(str(data.get("name", "新朋友")), str(data.get("about", "")), follows=bool(data.get("follows", True)),
-                              snapshot=bool(data.get("snapshot", False)), bound=bool(data.get("bound", True)))
-    return tell(made), 201
+    case = _case(data)
+    case.setdefault("phone", f"1380000{len(world().people):04d}")
+    return world().add_person(str(data.get("name", "新朋友")), **case).told(), 201
 
 
+@bp.post("/person")
+def change_person() -> Any:
+    """{"person", and what changes of the fields of /people}: bind late ("bound": true), another phone, a risk, …"""
+    data = given()
+    person = who(data)
+    for name, value in _case(data).items():
+        setattr(person, name, value)
+    return person.told()
+
+
+def _case(data: dict[str, Any]) -> dict[str, Any]:
+    if unknown := data.keys() - CASES.keys() - {"name", "person"}:
+        abort(400, "unknown: " + ", ".join(sorted(unknown)))
+    return {name: kind(data[name]) for name, kind in CASES.items() if name in data}
+
+
+# codes
 @bp.post("/login-code")
 def login_code() -> Any:
-    return {"code": world().make_code("login", who(given()), product().now())}
+    """{"person"} → {"code"}: what wx.login gives; once, for five minutes."""
+    return {"code": world().make_code("login", who(given()), product().now(fresh=True))}
+
+
+@bp.post("/phone-code")
+def phone_code() -> Any:
+    """{"person"} → {"code"}: what the phone button gives."""
+    person = who(given())
+    return {"code": world().make_code("phone", person, product().now(fresh=True))} if person.phone else abort(409, "no phone number")
 
 
 @bp.post("/oauth-code")
 def oauth_code() -> Any:
+    """{"person", "scope": "snsapi_base"} → {"code"}: what web login brings back."""
     data = given()
-    return {"code": world().make_code("oauth", who(data), product().now(), str(data.get("scope", "snsapi_base")))}
+    return {"code": world().make_code("oauth", who(data), product().now(fresh=True), str(data.get("scope", "snsapi_base")))}
 
 
-@bp.post("/send")
-def send() -> Any:
-    """A text or an image from a person to the account; waits for the reply."""
+# time and settings
+@bp.post("/advance-clock")
+def advance_clock() -> Any:
+    """{"days", "hours", "minutes", "seconds"}: WeChat's clock alone, on top of the product's; {"reset": true} puts it back."""
     data = given()
-    person, lose = who(data), int(data.get("lose_replies", 0))
-    if "text" in data:
-        return callbacks.send_text(world(), product(), person, str(data["text"]), lose=lose)
-    return callbacks.send_image(world(), product(), person, _image(data), request.host_url, lose=lose)
-
-
-def _image(data: dict[str, Any]) -> bytes:
-    if "image" in request.files:
-        return request.files["image"].read()
-    try:
-        return base64.b64decode(data["image_base64"], validate=True)
-    except (KeyError, binascii.Error):
-        abort(400, "send text, image_base64 or a multipart image")
-
-
-@bp.post("/follow")
-def follow() -> Any:
-    """`scene`: came by a scene QR of the account."""
-    data = given()
-    scene = str(data.get("scene", ""))
-    key, ticket = ("qrscene_" + scene, "TICKET_" + scene) if scene else ("", "")
-    return callbacks.send_event(world(), product(), who(data), "subscribe", key, ticket)
-
-
-@bp.post("/unfollow")
-def unfollow() -> Any:
-    return callbacks.send_event(world(), product(), who(given()), "unsubscribe")
-
-
-@bp.post("/scan")
-def scan() -> Any:
-    data = given()
-    return callbacks.send_event(world(), product(), who(data), "SCAN", str(data.get("scene", "")), "TICKET_" + str(data.get("scene", "")))
-
-
-@bp.post("/click")
-def click() -> Any:
-    data = given()
-    return callbacks.send_event(world(), product(), who(data), "CLICK", str(data.get("key", "")))
-
-
-@bp.post("/resend")
-def resend() -> Any:
-    """The last callback again, byte for byte, `times` times; each delivered once."""
-    last = world().last_callback or abort(409, "nothing was sent yet")
-    times = int(given().get("times", 1))
-    return {"deliveries": [callbacks.deliver(world(), product(), last, deliveries=1) for _ in range(times)]}
-
-
-@bp.post("/forge")
-def forge() -> Any:
-    data = given()
-    answer = callbacks.forge(world(), product(), who(data), str(data.get("text", "投票")), str(data.get("how", "unsigned")))
-    return {"status": answer.status_code, "body": answer.text[:2000]}
-
-
-@bp.get("/outbox")
-def outbox() -> Any:
-    """What a person received: passive replies, customer messages and WeChat's own sentence of regret."""
-    received = [line for line in who(request.args).chat if line.who != "me"]
-    return {"messages": [{"kind": m.kind, "text": m.text, "media_id": m.media_id, "via": m.via or "wechat", "at": m.at.isoformat()}
-                         for m in received]}
-
-
-@bp.get("/callbacks")
-def deliveries() -> Any:
-    return {"callbacks": list(world().callbacks)}
-
-
-@bp.get("/requests")
-def requests_seen() -> Any:
-    return {"requests": list(world().requests)}
-
-
-@bp.post("/fail-next")
-def fail_next() -> Any:
-    """{"path", "times": 1, and one of "errcode": 45009, "http": 502, "hang": seconds}"""
-    data = given()
-    if "path" not in data or not {"errcode", "http", "hang"} & data.keys():
-        abort(400, "needs path and errcode, http or hang")
-    world().failures.append({"times": 1} | data)
-    return {"ok": True}
-
-
-@bp.post("/expire-tokens")
-def expire_tokens() -> Any:
-    return {"expired": world().expire_tokens(product().now(), int(given().get("errcode", 42001)))}
+    there = product()
+    if data.get("reset"):
+        there.own = timedelta()
+    there.own += timedelta(**{k: float(data[k]) for k in ("days", "hours", "minutes", "seconds") if k in data})
+    return now()
 
 
 @bp.get("/now")
 def now() -> Any:
+    """What time it is here."""
     at = product().now(fresh=True)
-    return {"now": at.isoformat(), "said": say_time(at), "from_product": product().look().there}
+    there = product()
+    return {"now": at.isoformat(), "said": say_time(at), "from_product": there.look().there, "own_seconds": there.own.total_seconds()}
 
 
 @bp.post("/config")
 def configure() -> Any:
-    """Change settings while it runs, such as app_url once the product's port is known."""
+    """Any field of Config while it runs: app_url, account_kind, apps_bound, account_mode, callback_timeout_seconds, retry_nonce, …"""
+    data = given()
+    for name, allowed in CHOICES.items():
+        if name in data and data[name] not in allowed:
+            abort(400, f"{name} is one of {', '.join(allowed)}")
     try:
-        world().config = world().config.changed(given())
+        world().config = world().config.changed(data)
     except TypeError as e:
         abort(400, str(e))
     product().point_at(world().config.app_url)
-    return {"app_url": world().config.app_url}
+    return {f.name: getattr(world().config, f.name) for f in fields(world().config) if not f.name.endswith(("secret", "token", "aes_key"))}
+
+
+@bp.post("/shape")
+def shape() -> Any:
+    """{"numbers": alternate | number | string, "optional": present | missing}: countryCode and label; errcode and errmsg of success."""
+    data = given()
+    if data.get("numbers", NUMBERS[0]) not in NUMBERS or data.get("optional", OPTIONAL[0]) not in OPTIONAL:
+        abort(400, f"numbers: {', '.join(NUMBERS)}; optional: {', '.join(OPTIONAL)}")
+    world().shape.update({k: str(v) for k, v in data.items() if k in world().shape})
+    return world().shape
 
 
 @bp.post("/reset")
 def reset() -> Any:
+    """As on the first day; settings stay, the clock's own offset goes."""
     world().reset()
+    product().own = timedelta()
     return {"ok": True}

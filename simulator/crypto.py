@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import hmac
 import os
 import struct
 
@@ -18,6 +19,16 @@ BLOCK = 32   # PKCS7 to 32 bytes, although AES blocks have 16
 def sign(*parts: str) -> str:
     """SHA-1 of the sorted parts: (token, timestamp, nonce) or, in secure mode, with the cipher text as the fourth."""
     return hashlib.sha1("".join(sorted(parts)).encode()).hexdigest()
+
+
+def session_signature(session_key: str, text: str = "") -> str:
+    """HMAC-SHA256 under the session_key as WeChat writes it (its base64 text, not the bytes)."""
+    return hmac.new(session_key.encode(), text.encode(), hashlib.sha256).hexdigest()
+
+
+def jsapi_signature(ticket: str, nonce: str, timestamp: str, url: str) -> str:
+    """What wx.config of the JS-SDK compares: raw values, url without its fragment."""
+    return hashlib.sha1(f"jsapi_ticket={ticket}&noncestr={nonce}&timestamp={timestamp}&url={url}".encode()).hexdigest()
 
 
 def _cipher(aes_key: str) -> Cipher[modes.CBC]:

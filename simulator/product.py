@@ -39,6 +39,7 @@ class Campaign:
     opens_at: datetime | None
     closes_at: datetime | None
     sources: tuple[tuple[str, str], ...]   # (name, url) of each QR
+    keyword: str = "投票"    # what to send in the chat
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,7 @@ class Receipt:
 class Product:
     def __init__(self, app_url: str) -> None:
         self._asking = threading.Lock()
+        self.own = timedelta()           # how far WeChat's clock runs ahead of the product's
         self.point_at(app_url)
 
     def point_at(self, app_url: str) -> None:
@@ -81,9 +83,9 @@ class Product:
         return self._last
 
     def now(self, fresh: bool = False) -> datetime:
-        """The demo clock's present instant, aware UTC; the wall's when the product has none."""
+        """The demo clock's present instant, aware UTC, plus what control added; the wall's when the product has none."""
         offset = self.look(fresh).offset
-        return datetime.now(UTC) + offset
+        return datetime.now(UTC) + offset + self.own
 
     def jump(self, to: str) -> str:
         """Move the demo clock to "tomorrow", "before-close" or "draw"; "moved", "past" (it only runs forward) or "away"."""
@@ -115,7 +117,16 @@ class Product:
         menu = next((s["url"] for s in c.get("sources", ()) if s["code"] == "menu"), entry)
         draw = urljoin(self.app_url + "/", c.get("draw_url") or home + "/results")
         return Campaign(c["slug"], c["title"], c.get("mode", "hosted"), entry, menu, c.get("mine_url") or home + "/mine", draw,
-                        _instant(c.get("opens_at")), _instant(c.get("closes_at")), sources)
+                        _instant(c.get("opens_at")), _instant(c.get("closes_at")), sources, c.get("keyword") or "投票")
+
+    def about(self, api: str, slug: str, patience: tuple[float, float]) -> dict[str, Any]:
+        """The campaign as the product's API tells it to anybody; empty when it does not."""
+        try:
+            answer = fetch("GET", f"{self.app_url}{api}/campaigns/{slug}", timeout=patience)
+            told = answer.json() if answer.status_code == 200 else {}
+        except (requests.RequestException, ValueError):
+            return {}
+        return told if isinstance(told, dict) else {}
 
     def newest_receipt(self, slugs: list[str], cookies: dict[str, str]) -> Receipt | None:
         """The receipt page of the newest ballot in the first of these campaigns that has one for this browser."""
@@ -187,6 +198,12 @@ def say_time(at: datetime) -> str:
     local = at.astimezone(SHANGHAI)
     hour = "0点" if (local.hour, local.minute) == (0, 0) else f"{local:%H:%M}"
     return f"{local.month}月{local.day}日（周{'一二三四五六日'[local.weekday()]}）{hour}"
+
+
+def say_day(day: str) -> str:
+    """1月8日（周六） of "2022-01-08"."""
+    date = datetime.fromisoformat(day)
+    return f"{date.month}月{date.day}日（周{'一二三四五六日'[date.weekday()]}）"
 
 
 def _instant(text: str | None) -> datetime | None:

@@ -30,7 +30,7 @@
     if (now && next) { now.replaceWith(next); }
   }
   function renew(version) {
-    return fetch('/').then(function (r) { return r.text(); }).then(function (text) {
+    return fetch(location.pathname).then(function (r) { return r.text(); }).then(function (text) {
       var page = new DOMParser().parseFromString(text, 'text/html');
       swap(page, '.scroll'); swap(page, '.menu'); swap(page, '[data-said]');
       if (!one('[data-album] details[open]')) { swap(page, '[data-album]'); }

@@ -50,6 +50,9 @@ def test_a_code_lives_five_minutes_of_the_demos_clock(wechat, sim, shop):
     shop.at += timedelta(minutes=5, seconds=2)
     sim.extensions["product"].look(fresh=True)
     assert login(wechat, code)["errcode"] == 40029
+    code = wechat.control("oauth-code", person="amei")["code"]
+    wechat.later(minutes=5, seconds=2)
+    assert web_login(wechat, code)["errcode"] == 42003
 
 
 def test_a_silent_login_gives_no_unionid(wechat, sim):
@@ -65,6 +68,51 @@ def test_a_snapshot_page_gives_ids_that_are_nobodys(wechat):
     first, second = (web_login(wechat, wechat.control("oauth-code", person="小周")["code"]) for _ in range(2))
     assert first["is_snapshotuser"] == 1 and len(first["openid"]) == 28
     assert first["openid"] != second["openid"]
+
+
+def test_a_users_token_is_refreshed_and_dies(wechat):
+    told = web_login(wechat, wechat.control("oauth-code", person="amei", scope="snsapi_userinfo")["code"])
+    asked = {"access_token": told["access_token"], "openid": told["openid"]}
+    assert wechat.get("/sns/auth", **asked)["errcode"] == 0
+    wechat.later(hours=2, minutes=1)
+    assert wechat.get("/sns/userinfo", **asked)["errcode"] == 42001
+    renew = {"appid": ACCOUNT, "grant_type": "refresh_token", "refresh_token": told["refresh_token"]}
+    assert wechat.get("/sns/oauth2/refresh_token", **renew)["openid"] == told["openid"]
+    assert wechat.get("/sns/userinfo", **asked)["nickname"] == "阿美"
+    for changes, errcode in (({"refresh_token": "x"}, 40030), ({"appid": MINI}, 40013), ({"grant_type": "x"}, 40002)):
+        assert wechat.get("/sns/oauth2/refresh_token", **(renew | changes))["errcode"] == errcode
+    wechat.later(days=30)
+    assert wechat.get("/sns/oauth2/refresh_token", **renew)["errcode"] == 42002
+    assert wechat.get("/sns/userinfo", **(asked | {"openid": "o-other"}))["errcode"] in (40003, 42001)
+
+
+def test_a_users_token_is_no_token_of_the_app(wechat):
+    told = web_login(wechat, wechat.control("oauth-code", person="amei")["code"])
+    assert wechat.get("/cgi-bin/user/info", access_token=told["access_token"], openid=told["openid"])["errcode"] == 40001
+    assert web_login(wechat, "")["errcode"] == 41008
+
+
+def test_a_snapshots_flag_may_be_missing(wechat):
+    wechat.control("person", person="小周", snapshot_flag=False)
+    told = web_login(wechat, wechat.control("oauth-code", person="小周", scope="snsapi_userinfo")["code"])
+    assert "is_snapshotuser" not in told and told["openid"].startswith("o-snap-") and told["unionid"].startswith("u-snap-")
+    wechat.control("person", person="小周", full=True)
+    assert web_login(wechat, wechat.control("oauth-code", person="小周")["code"])["openid"] == wechat.openid("小周")
+
+
+@pytest.mark.parametrize(("changes", "fits"), [
+    ({}, True), ({"action_name": "QR_SCENE", "scene": {"scene_id": 5}}, True),
+    ({"action_name": "QR_SCENE", "scene": {"scene_id": "5"}}, False),
+    ({"scene": {"scene_str": ""}}, False), ({"scene": {"scene_str": "x" * 65}}, False), ({"expire_seconds": 2_592_001}, False),
+    ({"action_name": "QR_LIMIT_SCENE", "scene": {"scene_id": 100_001}}, False), ({"action_name": "QR_LIMIT_STR_SCENE"}, True),
+    ({"action_name": "QR"}, False), ({"scene": "poster"}, False)])
+def test_scene_codes_have_their_bounds(wechat, changes, fits):
+    scene = changes.pop("scene", {"scene_str": "poster"})
+    body = {"action_name": "QR_STR_SCENE", "expire_seconds": 600, "action_info": {"scene": scene}} | changes
+    made = wechat.post("/cgi-bin/qrcode/create", body, access_token=wechat.token())
+    assert made.get("errcode") == (None if fits else 40097)
+    if fits:
+        assert ("expire_seconds" in made) is ("LIMIT" not in body["action_name"])
 
 
 def test_the_stable_token_repeats_and_the_plain_one_replaces(wechat, sim, shop):
@@ -90,7 +138,8 @@ def test_a_token_is_looked_at(wechat):
 
 def test_a_mini_programs_token_opens_nothing_of_the_account(wechat, sim):
     openid = sim.state.people["amei"].openids[ACCOUNT]
-    assert wechat.get("/cgi-bin/user/info", access_token=wechat.token(MINI), openid=openid)["errcode"] == 48001
+    assert wechat.get("/cgi-bin/user/info", access_token=wechat.token(MINI), openid=openid)["errcode"] == 40013
+    assert wechat.post("/wxa/business/getuserphonenumber", {"code": "x"}, access_token=wechat.token())["errcode"] == 40013
     message = {"touser": openid, "msgtype": "text", "text": {"content": "您好"}}
     assert wechat.post("/cgi-bin/message/custom/send", message, access_token=wechat.token(MINI))["errcode"] == 40003
 
@@ -109,6 +158,7 @@ def test_a_customer_message_needs_real_json(wechat, sim):
     as_form = wechat.client.post(url, query_string=args, data={"touser": "x"}).get_json()
     escaped = wechat.client.post(url, query_string=args, data=json.dumps(body)).get_json()
     assert (as_form["errcode"], escaped["errcode"]) == (47001, 40033)
+    wechat.control("send", person="amei", text="在吗")
     assert wechat.client.post(url, query_string=args, data=json.dumps(body, ensure_ascii=False).encode()).get_json()["errcode"] == 0
     assert wechat.get("/_sim/outbox", person="阿美")["messages"][-1] | {"at": ""} == {
         "kind": "text", "text": "收好啦", "media_id": "", "via": "customer", "at": ""}
@@ -161,4 +211,4 @@ def test_reset_forgets_everything_but_the_cast(wechat, sim):
     wechat.token()
     wechat.control("reset")
     assert [p["name"] for p in wechat.get("/_sim/people")["people"]][:3] == ["阿美", "老陈", "路人"]
-    assert len(sim.state.people) == 5 and not sim.state.tokens and not sim.state.requests
+    assert len(sim.state.people) == 7 and not sim.state.tokens.given and not sim.state.requests

@@ -4,6 +4,10 @@ import base64
 
 import pytest
 
+from simulator import crypto, forge
+from simulator.envelope import encrypted_part
+from tests.simulator.conftest import THURSDAY
+
 FAULT = "该公众号提供的服务出现故障，请稍后再试"
 
 
@@ -79,11 +83,17 @@ def test_a_reply_in_another_shape_is_a_fault(wechat, shop, raw):
     assert outbox(wechat) == [FAULT]
 
 
-def test_an_invalid_reply_can_end_the_deliveries_at_once(wechat, shop):
-    wechat.control("config", retry_invalid_replies=False)
+def test_an_invalid_reply_shows_at_once_and_is_not_asked_for_again(wechat, shop):
     shop.raw_reply, shop.answers = "ok", ["x"] * 3
     wechat.control("send", person="amei", text="投票")
     assert len(shop.received) == 1 and outbox(wechat) == [FAULT]
+
+
+def test_invalid_replies_may_be_asked_for_again(wechat, shop):
+    wechat.config(retry_invalid_replies=True)
+    shop.raw_reply, shop.answers = "ok", ["x"] * 3
+    wechat.control("send", person="amei", text="投票")
+    assert len(shop.received) == 3 and outbox(wechat) == [FAULT]
 
 
 def test_events_carry_no_msg_id(wechat, shop, sim):
@@ -102,7 +112,32 @@ def test_the_last_callback_can_be_sent_again(wechat, shop):
     assert len(shop.received) == 3 and len({r["body"] for r in shop.received}) == 1
 
 
-@pytest.mark.parametrize("how", ["unsigned", "wrong-signature", "wrong-token", "plain"])
+@pytest.mark.parametrize("how", ["unsigned", "wrong-signature", "wrong-token", "plain", "other-app"])
 def test_forged_deliveries_reach_the_product_as_forged(wechat, shop, how):
     assert wechat.control("forge", person="amei", text="投票", how=how)["status"] == 403
     assert shop.received == []
+
+
+@pytest.mark.parametrize("how", forge.HOWS)
+def test_every_forgery_is_what_it_says(sim, shop, how):
+    """Each spoils one thing and nothing else: signature, time, key, appid or what is inside."""
+    config, person, at = sim.state.config, sim.state.people["amei"], THURSDAY
+    made = forge.forged(sim.state, person, "投票", how, at)
+    q, signed = made.query, False
+    if "<Encrypt>" in made.body and "nonce" in q:
+        sealed = encrypted_part(made.body)
+        signed = crypto.sign(config.account_token, q["timestamp"], q["nonce"], sealed) == q["msg_signature"]
+    broken = {"unsigned", "wrong-signature", "wrong-token", "other-app", "plain", *forge.BODIES}
+    assert signed is (how not in broken)
+    late = abs(int(q.get("timestamp", at.timestamp())) - at.timestamp()) > 600
+    assert late is (how in forge.LATE)
+    if how in ("wrong-key", "wrong-appid"):
+        with pytest.raises(ValueError):
+            crypto.decrypt(sealed, config.account_aes_key, config.account_appid)
+    elif signed and how not in forge.LATE:
+        inside = crypto.decrypt(sealed, config.account_aes_key, config.account_appid)
+        assert how == "huge" and len(inside.encode()) > 1_900_000 or how in forge.INSIDES
+
+
+def test_an_unknown_forgery_is_refused(wechat):
+    assert wechat.client.post("/_sim/forge", json={"person": "amei", "how": "x"}).status_code == 400

@@ -33,6 +33,16 @@ def test_the_cipher_text_is_wechats_byte_for_byte(v):
     assert crypto.encrypt(v["plaintext"], v["encoding_aes_key"], v["appid"], v["random"]) == v["encrypt"]
 
 
+@pytest.mark.parametrize("v", of("wxa_session_hmac"))
+def test_a_session_is_signed_as_wechats(v):
+    assert crypto.session_signature(v["session_key"], v["data"]) == v["signature"]
+
+
+@pytest.mark.parametrize("v", of("jssdk"))
+def test_a_pages_signature_is_wechats(v):
+    assert crypto.jsapi_signature(v["jsapi_ticket"], v["noncestr"], str(v["timestamp"]), v["url"]) == v["signature"]
+
+
 @pytest.mark.parametrize("n", [n for n in BOOK["negative"] if VECTORS[n["base"]]["kind"] == "callback_decrypt"], ids=lambda n: n["id"])
 def test_what_is_spoiled_is_noticed(n):
     v = VECTORS[n["base"]] | n["replace"]
@@ -46,7 +56,7 @@ def test_what_is_spoiled_is_noticed(n):
 
 def test_the_simulator_shares_no_code_with_the_product():
     imported = set()
-    for path in (ROOT / "simulator").glob("*.py"):
+    for path in (ROOT / "simulator").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Import):
                 imported |= {a.name.split(".")[0] for a in node.names}

@@ -1,5 +1,6 @@
 """open.weixin.qq.com: who is let through to the product, and how picky WeChat is about the address."""
 
+import re
 from urllib.parse import parse_qs, quote, urlsplit
 
 import pytest
@@ -39,3 +40,27 @@ def test_the_order_of_the_parameters_counts(phone, shop):
 def test_outside_a_phone_nobody_is_logged_in(sim, shop):
     answer = sim.test_client().get(address(shop))
     assert answer.status_code == 400 and "请在微信客户端打开链接" in answer.text
+
+
+def test_asking_for_a_name_needs_a_tap_except_from_the_accounts_chat(phone, shop):
+    named = address(shop, scope="snsapi_userinfo")
+    page = phone.get(named)
+    assert page.status_code == 200 and "申请使用" in page.text
+    agreed = phone.get(re.search(r'href="(/connect/oauth2/agree/[^"]+)"', page.text)[1])
+    assert agreed.status_code == 302 and agreed.location.startswith(shop.url)
+    assert phone.get(agreed.request.path).status_code == 400   # once
+    phone.set_cookie("sim_from", "menu", domain="127.0.0.1")
+    assert phone.get(named).status_code == 302
+    phone.set_cookie("sim_person", "afang", domain="127.0.0.1")
+    assert phone.get(named).status_code == 200   # no follower
+
+
+def test_a_preview_page_asks_nothing_and_gives_a_code(phone, shop):
+    phone.set_cookie("sim_person", "xiaozhou", domain="127.0.0.1")
+    assert phone.get(address(shop, scope="snsapi_userinfo")).status_code == 302
+
+
+def test_where_web_login_is_not_offered_the_page_says_so(phone, shop):
+    phone.set_cookie("sim_person", "daliu", domain="127.0.0.1")
+    answer = phone.get(address(shop))
+    assert answer.status_code == 400 and "10005" in answer.text

@@ -22,17 +22,25 @@ def post(phone, path, **form):
     return phone.get(answer.location)
 
 
-def test_the_chat_shows_the_article_its_qr_and_the_menu(phone):
+def test_the_chat_shows_the_article_and_the_menu(phone):
     answer = phone.get("/")
     page = answer.text
-    for words in ("家门口的文化馆，请您打个分", "到1月8日（周六）09:00", "长按识别", "1月6日（周四）14:16", "去投票", "我的签号",
-                  "抽奖公示", "阿美", "老陈", "路人"):
+    for words in ("家门口的文化馆，请您打个分", "到1月8日（周六）09:00", "1月6日（周四）14:16", "去投票", "我的签号", "抽奖公示",
+                  "阿美", "老陈", "路人",
+                  'href="/article/reform"', "三种进法", "网页登录", "小程序", "发“打分”"):
         assert words in page
-    assert 'src="data:image/png;base64,' in page
     policy = answer.headers["Content-Security-Policy"]
     assert "unsafe" not in policy and "frame-src 'self' http://127.0.0.1" in policy
     assert not re.search(r"<script(?![^>]*src=)|\sstyle=|\son[a-z]+=", page)
     assert phone.get_cookie("sim_wechat", domain="127.0.0.1").value == "1"
+
+
+def test_the_article_carries_the_qr_to_press(phone, shop):
+    page = phone.get("/article/reform").text
+    assert "长按识别，就能投票" in page and 'src="data:image/png;base64,' in page
+    link = re.search(r'class="press" href="([^"]+)"', page)[1].replace("&amp;", "&")
+    assert f'src="{shop.url}/c/reform?s=article"' in phone.get(link).text
+    assert phone.get("/article/nothing").status_code == 404
 
 
 def test_a_text_is_sent_and_the_replys_link_opens_inside_the_phone(phone, shop):
@@ -45,9 +53,10 @@ def test_a_text_is_sent_and_the_replys_link_opens_inside_the_phone(phone, shop):
 
 @pytest.mark.parametrize(("text", "html"), [
     ("好的", "好的"), ("<b>粗</b>", "&lt;b&gt;粗&lt;/b&gt;"), ("看http://evil.example/x。", "看http://evil.example/x。"),
-    ('<a href="javascript:x">点</a>', "点"), ("看http://a/c/x。好", '看<a href="/open?url=http%3A%2F%2Fa%2Fc%2Fx">a/c/x</a>。好'),
-    ('先<a href="http://a/1">这</a>后', '先<a href="/open?url=http%3A%2F%2Fa%2F1">这</a>后'),
-    ('好\n<a href="http://a/1">去</a>\n再见', '好<a class="go" href="/open?url=http%3A%2F%2Fa%2F1">去</a>再见')])
+    ('<a href="javascript:x">点</a>', "点"),
+    ("看http://a/c/x。好", '看<a href="/open?url=http%3A%2F%2Fa%2Fc%2Fx&amp;from=chat">a/c/x</a>。好'),
+    ('先<a href="http://a/1">这</a>后', '先<a href="/open?url=http%3A%2F%2Fa%2F1&amp;from=chat">这</a>后'),
+    ('好\n<a href="http://a/1">去</a>\n再见', '好<a class="go" href="/open?url=http%3A%2F%2Fa%2F1&amp;from=chat">去</a>再见')])
 def test_links_of_the_product_are_live_and_all_else_is_words(text, html):
     assert chat.rich(text, lambda url: url.startswith("http://a/")) == html
 
@@ -142,7 +151,7 @@ def test_printed_codes_only_and_the_hosted_vote_first(sim, shop):
 
 
 def test_a_mini_programs_login_code_works(phone, wechat):
-    code = re.search(r'hold">(\w{32})<', post(phone, "/mini").text)[1]
+    code = re.search(r'hold">(\w{32})<', post(phone, "/mini/code").text)[1]
     answer = wechat.get("/sns/jscode2session", appid="wxdemomini000001", secret="simulated-miniprogram-secret", js_code=code,
                         grant_type="authorization_code")
     assert answer["openid"]
