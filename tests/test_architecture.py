@@ -17,13 +17,13 @@ ROOT = Path(__file__).parent.parent
 HOUSE = ROOT / "wxbackend"
 # A room imports only rooms before it. `launch` is wxbackend/__init__.py, whose create_app is handed to launchers: behind it stand the
 # demo, which starts a server, and the commands.
-ORDER = ["extensions", "shapes", "keys", "clock", "problems", "audit", "store", "jobs", "wechat", "web", "accounts", "campaigns", "notices",
-         "tickets", "captcha", "ballots", "submissions", "draws", "results", "inbox", "admin", "pages", "apidocs", "health", "logs",
-         "factory", "launch", "demo", "cli"]
+ORDER = ["extensions", "shapes", "keys", "clock", "problems", "audit", "alarms", "store", "jobs", "wechat", "web", "accounts",
+         "campaigns", "notices", "tickets", "captcha", "ballots", "submissions", "draws", "results", "inbox", "admin", "pages", "apidocs",
+         "health", "doctor", "logs", "factory", "launch", "demo", "cli"]
 KEEPERS = {"redis": "store", "fakeredis": "store", "wechatpy": "wechat", "xmltodict": "wechat", "zxingcpp": "submissions",
            "argon2": "accounts", "prometheus_client": "web health"}
 # Edges read the clock and pass `at` on; services receive it. tokens.py measures the life of WeChat's access token, which no campaign sees.
-EDGES = {"views.py", "cli.py", "tasks.py", "finders.py", "worker.py", "me.py", "clock.py"}
+EDGES = {"views.py", "cli.py", "tasks.py", "finders.py", "worker.py", "me.py", "clock.py", "health.py"}
 EDGE_ROOMS = {"admin", "pages", "demo"}
 WALL_CLOCK_ALLOWED = {"clock.py", "wechat/tokens.py", "demo/prepare.py", "demo/serve.py"}
 

@@ -2,25 +2,34 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 from pathlib import Path
 
-from flask import Blueprint, Flask, Response
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from flask import Blueprint, Flask, Response, request
+from prometheus_client import CONTENT_TYPE_LATEST, Gauge, generate_latest
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
-from wxbackend import store
+from wxbackend import alarms, clock, store, wechat
+from wxbackend.alarms.rules import KINDS
 from wxbackend.extensions import db, settings
+from wxbackend.keys import keyed_hash
+from wxbackend.problems import render
 from wxbackend.web import access
+from wxbackend.wechat import CallbackRefused, WeChatRefused
 
 bp = Blueprint("health", __name__)
+open_alarms = Gauge("wxbackend_open_alarms", "Alarms that nobody has settled, by kind; none shown while the database is away", ["kind"])
+NONCE = re.compile(r"[A-Za-z0-9_-]{16,64}")
 
 
 @bp.get("/healthz")
 @access("public")
 def alive() -> dict[str, str]:
-    return {"status": "ok"}
+    """With ?nonce=… also which installation this is, for the doctor, who wants to know where the public address leads."""
+    nonce = request.args.get("nonce", "")
+    return {"status": "ok"} | ({"instance": fingerprint(nonce)} if NONCE.fullmatch(nonce) else {})
 
 
 @bp.get("/readyz")
@@ -35,11 +44,53 @@ def ready() -> tuple[dict[str, bool], int]:
 @access("loopback")
 def metrics() -> Response:
     """Prometheus; for this machine only."""
+    _count_alarms()
     return Response(generate_latest(), content_type=CONTENT_TYPE_LATEST)
 
 
 def init_app(app: Flask) -> None:
     app.register_blueprint(bp)
+    app.register_error_handler(WeChatRefused, _refused)
+    app.register_error_handler(CallbackRefused, _shut_out)
+
+
+def fingerprint(nonce: str) -> str:
+    """32 hex characters that only an installation with our key and our database answers to this nonce; they tell neither."""
+    return keyed_hash("healthz", f"{nonce}|{settings.resolved_database_url}|{settings.store_namespace}")[:32]
+
+
+def _refused(problem: WeChatRefused) -> Response:
+    """WeChat refuses the account and not the person: whoever runs the site hears of it, and the answer is the same.
+
+    Staff at work read it on their own page, so nothing rings for them.
+    """
+    if request.blueprint not in ("admin", "staff"):
+        alarms.ring_refusal_alone(problem, request.endpoint or "", clock.now())
+    return render(problem)
+
+
+def _shut_out(problem: CallbackRefused) -> Response:
+    """A message without msg_signature whose plain signature is right is WeChat's own, in 明文模式: nothing comes in until somebody turns a
+    switch in the console. Strangers cannot ring: they do not know the token."""
+    at, app = clock.now(), str((request.view_args or {}).get("app", ""))
+    if request.method == "POST" and "msg_signature" not in request.args:
+        try:
+            wechat.check_echo(app, request.args.to_dict() | {"echostr": "0"}, at)
+            alarms.ring_alone("callback-plaintext", app, at)
+        except CallbackRefused:
+            pass
+    return render(problem)
+
+
+def _count_alarms() -> None:
+    open_alarms.clear()
+    try:
+        counts = alarms.open_counts()
+    except SQLAlchemyError:
+        db.session.rollback()
+        return   # a number of an hour ago would look like peace
+    for kind in KINDS | counts:
+        open_alarms.labels(kind).set(counts.get(kind, 0))
 
 
 def _database() -> bool:

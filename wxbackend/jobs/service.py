@@ -8,6 +8,7 @@ transaction first (`db.session.commit()`), since on SQLite an open one keeps eve
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 from collections.abc import Callable
@@ -19,6 +20,7 @@ import structlog
 from sqlalchemy import insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
+from wxbackend import alarms
 from wxbackend.extensions import db, reads_only
 from wxbackend.jobs.models import Job
 from wxbackend.jobs.rules import MAX_ATTEMPTS, place, remembered, wait_after
@@ -27,6 +29,8 @@ log = structlog.get_logger()
 
 LEASE = timedelta(minutes=2)
 CANDIDATES = 5
+NEVER_FINISHED = "never finished"
+NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES}
 Handler = Callable[[dict[str, Any], datetime], None]
 H = TypeVar("H", bound=Handler)
 
@@ -104,7 +108,9 @@ def claim(at: datetime) -> Claim | None:
     """Take one due job, so that no other worker has it before the lease ends."""
     for job_id, kind, payload, attempts in _due(at):
         if attempts >= _handlers[kind].tries:   # its worker was killed each time
-            _settle(job_id, attempts, dead_at=at, last_error="never finished")
+            if _settle(job_id, attempts, dead_at=at, last_error=NEVER_FINISHED):
+                alarms.ring("job-dead", kind, at, {"job": job_id, "error": NEVER_FINISHED})
+            db.session.commit()
             continue
         held = update(Job).where(Job.id == job_id, Job.attempts == attempts, *_open(at)).values(
             lease_until=at + _handlers[kind].lease, attempts=attempts + 1)
@@ -137,6 +143,7 @@ def _run(claimed: Claim, at: datetime) -> None:
         db.session.flush()
         if _execute(_ours(claimed.id, claimed.attempt).values(done_at=at, lease_until=None, last_error="")) != 1:
             raise LeaseLost
+        alarms.settle_refusals(claimed.kind, at)   # it works again; a dead job stays dead until somebody has looked
         db.session.commit()
     except LeaseLost:
         db.session.rollback()
@@ -151,15 +158,24 @@ def _failed(claimed: Claim, error: Exception, at: datetime) -> None:
     said = remembered(error)
     say = log.warning if wait else log.error
     say("job failed", job=claimed.id, kind=claimed.kind, attempt=claimed.attempt, error=said, where=place(error), dead=wait is None)
-    if wait is None:
-        _settle(claimed.id, claimed.attempt, dead_at=at, lease_until=None, last_error=said)
-    else:
-        _settle(claimed.id, claimed.attempt, run_at=at + wait, lease_until=None, last_error=said)
-
-
-def _settle(job_id: int, attempt: int, **values: Any) -> None:
-    _execute(_ours(job_id, attempt).values(**values))
+    after = {"dead_at": at} if wait is None else {"run_at": at + wait}
+    if _settle(claimed.id, claimed.attempt, lease_until=None, last_error=said, **after):   # else another worker has it by now
+        _ring(claimed, error, said, at, is_dead=wait is None)
     db.session.commit()
+
+
+def _ring(claimed: Claim, error: Exception, said: str, at: datetime, is_dead: bool) -> None:
+    """What an operator must know of a failure: work given up, settings of the account that WeChat refuses, a disk that takes nothing."""
+    if is_dead:
+        alarms.ring("job-dead", claimed.kind, at, {"job": claimed.id, "error": said})
+    alarms.ring_refusal(error, claimed.kind, at)
+    if isinstance(error, OSError) and error.errno in NO_ROOM:
+        alarms.ring("storage", claimed.kind, at)
+
+
+def _settle(job_id: int, attempt: int, **values: Any) -> bool:
+    """Whether the job was still ours to mark; the caller commits."""
+    return _execute(_ours(job_id, attempt).values(**values)) == 1
 
 
 def _ours(job_id: int, attempt: int) -> Any:
