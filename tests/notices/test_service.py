@@ -6,7 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from tests.factories import NOON, make_voter
+from tests.factories import NOON, make_campaign, make_voter
+from tests.notices.conftest import SETTINGS, Post, configured, tell
 from wxbackend import jobs, wechat
 from wxbackend.extensions import db, settings
 from wxbackend.jobs.models import Job
@@ -130,3 +131,38 @@ def test_a_notice_has_one_of_four_fates(any_app, state):
     with pytest.raises(Exception, match="state"):
         db.session.flush()
     db.session.rollback()
+
+
+# ---- once only, and how it stands ----
+
+def test_what_must_be_told_once_is_told_once(any_app, chat):
+    amei = make_voter("阿美")
+    first = notices.tell(amei.person_id, "result", "您中奖了", NOON, about="draw:1:person:1")
+    db.session.commit()
+    assert notices.tell(amei.person_id, "result", "您中奖了", NOON, about="draw:1:person:1").id == first.id
+    notices.tell(amei.person_id, "result", "您排在候补", NOON, about="draw:2:person:1")
+    db.session.commit()
+    jobs.run_due(NOON)
+    assert [said for _, said in chat.arrived] == ["您中奖了", "您排在候补"]
+
+
+def test_outcomes_count_one_campaign_by_channel_and_by_reason(app, monkeypatch):
+    post = Post()
+    for verb in ("send_text", "send_subscribe", "send_template", "can"):
+        monkeypatch.setattr(wechat, verb, getattr(post, verb))
+    campaign, other = make_campaign(), make_campaign(slug="futian-2022-other")
+    with configured(app, **SETTINGS):
+        post.answers = {"customer": [None, 45015, 45015, 45015, wechat.WeChatAway("x", unsure=True), 45009], "subscribe": [],
+                        "template": [None, 43004, 43004]}
+        for n in range(6):
+            tell(make_voter(f"市民{n}").person_id, campaign=campaign)
+        jobs.run_due(NOON)
+        tell(make_voter("路人").person_id, campaign=other)
+        notices.tell(make_voter("老陈").person_id, "evidence", "收好啦！", NOON)
+        db.session.commit()
+        jobs.run_due(NOON)
+    found = notices.outcomes(campaign)
+    assert found.states == {"sent": 2, "refused": 2, "unsure": 1, "queued": 1} and found.total == 6
+    assert found.sent == {"customer": 1, "template": 1}
+    assert [(u.channel, u.errcode, u.why, u.count) for u in found.undelivered] == [("customer", 45015, "", 2), ("template", 43004, "", 2)]
+    assert notices.outcomes(other).states == {"sent": 1} and notices.outcomes(make_campaign(slug="spring")).total == 0

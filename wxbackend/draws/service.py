@@ -12,7 +12,8 @@ from typing import Any
 
 from sqlalchemy import select
 
-from wxbackend import audit, keys
+from wxbackend import audit, jobs, keys
+from wxbackend.accounts import service as accounts
 from wxbackend.accounts.models import Staff
 from wxbackend.draws import entropy as chance
 from wxbackend.draws import rules
@@ -21,7 +22,7 @@ from wxbackend.draws.models import Award, Draw, DrawLine, NumberEntry
 from wxbackend.extensions import db
 from wxbackend.problems import Invalid, Problem
 
-__all__ = ["Entered", "ExclusionTooLate", "NoSuchDraw", "NotYet", "NotYourNumbers", "REASONS", "SamePerson", "Sealed", "awards",
+__all__ = ["Entered", "ExclusionTooLate", "NoSuchDraw", "NotYet", "NotYourNumbers", "REASONS", "SamePerson", "Sealed", "award_of", "awards",
            "by_public_id", "enter_numbers", "entries", "evidence", "exclude", "freeze", "lines_of", "of", "run",
            "sources", "transcript"]
 
@@ -89,6 +90,12 @@ def awards(draw: Draw, *kinds: str) -> list[Award]:
     return list(db.session.scalars(query.order_by(Award.rank)))
 
 
+def award_of(draw: Draw, person_id: int) -> Award | None:
+    """Where this person came; also under whoever was merged into her since. Two places of hers: the better one."""
+    query = select(Award).where(Award.draw_id == draw.id, Award.person_id.in_(accounts.all_ids(person_id)))
+    return db.session.scalar(query.order_by(Award.rank).limit(1))
+
+
 def enter_numbers(draw: Draw, staff: Staff, numbers: Sequence[dict[str, Any]], evidence_url: str, at: datetime) -> Entered:
     """Take one person's copy of the bulletin: [{"source": "ssq", "issue": "2022005", "groups": [[3, 8, …], [6]]}].
 
@@ -143,6 +150,7 @@ def _draw(draw: Draw, entropy: str, at: datetime) -> None:
     draw.transcript_sha256 = sha256(draw.transcript.encode()).hexdigest()
     draw.entropy, draw.seed, draw.state, draw.drawn_at, draw.published_at = entropy, result["seed"], "drawn", at, at
     db.session.flush()
+    jobs.enqueue("draws.tell", {"draw": draw.public_id, "after": 0}, at, dedupe=f"tell:{draw.public_id}:0")
 
 
 def transcript(draw: Draw) -> str:
