@@ -16,6 +16,8 @@ from urllib.parse import urlsplit
 
 from environs import EnvValidationError, FileAwareEnv
 
+from config import notice_templates
+
 ROOT = Path(__file__).resolve().parent.parent
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 ACCOUNT_KINDS = ("service", "service-unverified", "subscription", "subscription-unverified")
@@ -60,9 +62,9 @@ class Settings:
     wechat_mp_root: str = setting("WeChat's public platform host", "https://mp.weixin.qq.com")
     wechat_timeout_seconds: float = setting("longest wait for one answer of WeChat", 5.0)
     account_name: str = setting("the public account's name as citizens know it", "福田文体中心")
-    account_kind: str = setting("服务号 or 订阅号, verified (已认证) or not: service, service-unverified, subscription, subscription-unverified", "service")
-    account_oauth: str = setting("web login: auto = as the kind has it; yes for a verified government 订阅号 that was granted it; no", "auto")
-    account_qr: str = setting("what the account's own QR code says (decode it once), drawn where people must write to the account first", "")
+    account_kind: str = setting("服务号: service, service-unverified; 订阅号: subscription, subscription-unverified (未认证)", "service")
+    account_oauth: str = setting("web login: auto = as the kind has it; yes for a government 订阅号 that was granted it; no", "auto")
+    account_qr: str = setting("what the account's own QR code says (decode it once), drawn where people must write first", "")
     account_appid: str = setting("the public account's AppID", "wxdemoaccount0001")
     account_secret: str = setting("the public account's AppSecret", secret=True)
     account_token: str = setting("token of the account's server configuration", secret=True)
@@ -73,8 +75,8 @@ class Settings:
     miniprogram_aes_key: str = setting("EncodingAESKey of the mini program, 43 characters", "", secret=True)
     apps_bound: bool = setting("account and mini program hang on one 开放平台 account, so that unionid joins a person's two doors", False)
     relay_url: str = setting("https address of a second server that gets the messages which are not ours, as WeChat sent them", "")
-    notice_template: str = setting("the mini program's subscribe template for the draw's result, id and fields: ID|thing1=title|time2=at", "")
-    account_template: str = setting("the 服务号's template message for the draw's result, id and fields", "")
+    notice_template: str = setting("the mini program's subscribe template for the result: ID|thing1=title|time2=at", "")
+    account_template: str = setting("the 服务号's template message for the result, in the same form", "")
     verify_files: str = setting("WeChat's domain proofs as name:content pairs, comma between", "")
 
     def __post_init__(self) -> None:
@@ -108,10 +110,18 @@ class Settings:
         relay = urlsplit(self.relay_url)
         if self.relay_url and not (relay.hostname and (relay.scheme == "https" or relay.scheme == "http" and relay.hostname in LOOPBACK)):
             yield "RELAY_URL must be an https address"
+        for name in ("notice_template", "account_template"):
+            yield from self._template_faults(name)
         if self.environment == "production" and not self.redis_url and not self.accept_embedded_redis:
             yield "REDIS_URL is empty in production: name a Redis server, or set ACCEPT_EMBEDDED_REDIS=true for one process"
         if self.workers > 1 and not self.redis_url:
             yield "WORKERS is more than 1 but REDIS_URL is empty: the embedded store serves one process"
+
+    def _template_faults(self, name: str) -> Iterator[str]:
+        try:
+            notice_templates.parse(getattr(self, name))
+        except ValueError as e:
+            yield f"{name.upper()}: {e}"
 
     def _url_faults(self, name: str) -> Iterator[str]:
         url = urlsplit(getattr(self, name))

@@ -34,7 +34,8 @@ from wxbackend.store.local import Buckets
 KEY = base64.b64encode(bytes(range(32))).decode()
 SECRETS = {"secret_key": "test", "data_key": KEY,
            "account_secret": "account-secret", "account_token": "accounttoken", "account_aes_key": KEY[:43],
-           "miniprogram_appid": "wxdemomini000001", "apps_bound": True, "miniprogram_secret": "mini-secret", "miniprogram_token": "minitoken", "miniprogram_aes_key": KEY[:43]}
+           "miniprogram_appid": "wxdemomini000001", "apps_bound": True, "miniprogram_secret": "mini-secret",
+           "miniprogram_token": "minitoken", "miniprogram_aes_key": KEY[:43]}
 LOOPBACK = {"127.0.0.1", "localhost", "::1", "0.0.0.0", "", None}
 REQUIRED = bool(os.environ.get("REQUIRE_SERVICES"))
 ARTEFACTS = Path(os.environ.get("TEST_ARTEFACTS", Path(__file__).parent.parent / "test-artifacts"))
@@ -132,7 +133,8 @@ def renew(app: Flask, migrated: Path) -> None:
     app.extensions["clock"] = Clock()
     app.extensions["store"].namespace = f"t{os.getpid()}-{next(_names)}"
     app.extensions["store_buckets"] = Buckets()
-    app.extensions.pop("wechat", None)
+    for made_anew in ("wechat", "inbox_intake"):
+        app.extensions.pop(made_anew, None)
 
 
 @contextmanager

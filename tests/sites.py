@@ -48,6 +48,8 @@ class Site:
         self.turns += 1
         self.app.extensions["store"].namespace = f"site{self.turns}"
         self.app.extensions["store_buckets"] = Buckets()
+        for made_anew in ("inbox_intake", "inbox_counter", "inbox_rung"):
+            self.app.extensions.pop(made_anew, None)
         self.client = self.app.test_client()
         self.now(factories.NOON)
         return self

@@ -75,7 +75,8 @@ def test_an_account_may_stand_without_a_mini_program():
     assert Settings(**(SECRETS | mini)).has_miniprogram is False
 
 
-@pytest.mark.parametrize("changes", [{"account_kind": "公众号"}, {"account_oauth": "maybe"}, {"relay_url": "http://old.example/wx"}, {"relay_url": "old"}])
+@pytest.mark.parametrize("changes", [{"account_kind": "公众号"}, {"account_oauth": "maybe"}, {"relay_url": "old"},
+                                     {"relay_url": "http://old.example/wx"}])
 def test_an_account_or_relay_that_cannot_be_is_refused(changes):
     assert next(iter(changes)).upper() in faults(**changes)
 

@@ -14,11 +14,12 @@ from wxbackend import apidocs, clock, health, logs, problems, store, web
 from wxbackend.extensions import api, csrf, db, engine_options, migrate, prepare_engine
 
 # In the order of the rooms; each has `views` with `bp` (pages) and `api_bp`, or an api `bp`.
-VIEWS = ("accounts.views", "campaigns.views", "ballots.views", "submissions.views", "submissions.me", "draws.views", "results.views",
-         "inbox.views", "admin.views", "admin.api", "pages.views")
-TASKS = ("notices.service", "draws.tasks", "inbox.tasks")
+VIEWS = ("accounts.views", "campaigns.views", "notices.views", "ballots.views", "submissions.views", "submissions.me", "draws.views",
+         "results.views", "inbox.views", "admin.views", "admin.api", "pages.views", "pages.jssdk")
+TASKS = ("accounts.tasks", "ballots.merge", "tickets.merge", "submissions.merge",   # what follows a merge of persons, in this order
+         "notices.service", "draws.tasks", "inbox.tasks", "doctor.tasks")
 COMMANDS = ("campaigns.cli:campaigns_cli", "ballots.cli:ballots_cli", "draws.cli:draws_cli", "jobs.cli:worker", "cli:staff_cli",
-            "cli:doctor", "cli:problems", "cli:demo")
+            "doctor.cli:doctor", "cli:problems", "cli:demo")
 
 
 def create_app(settings: Settings | None = None) -> Flask:

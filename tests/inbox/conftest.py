@@ -82,7 +82,7 @@ class WeChatSide:
         self.told: dict[str, list[str]] = {}
         self.during: Callable[[], None] = lambda: None
 
-    def download(self, media_id: str) -> bytes:
+    def download(self, media_id: str, pic_url: str = "") -> bytes:
         self.during()
         found = self.pictures.get(media_id, wechat.MediaLost())
         if isinstance(found, Exception):

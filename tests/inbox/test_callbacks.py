@@ -116,13 +116,14 @@ def test_three_deliveries_at_once_act_once(make_app, server_url, wechat_side):
 def test_the_mini_programs_door_takes_messages_and_says_nothing(site, chat):
     assert chat.post(HELLO, door="miniprogram").text == "success"
     assert chat.post(HELLO, door="miniprogram", token=chat.settings.account_token).status_code == 403
-    assert site.count(InboxMessage) == 0
+    assert site.count(InboxMessage) == 1
 
 
 def test_nobodys_words_are_kept(site, chat):
     chat.say("张小三 13800000000")
     chat.say("我住在福田区一号")
     with site.inside():
-        kept = " ".join(f"{m.kind} {m.reply} {m.dedupe_key}" for m in db.session.query(InboxMessage))
+        kept = " ".join(f"{m.kind} {m.reply} {m.dedupe_key} {m.sealed}" for m in db.session.query(InboxMessage))
+        assert {(m.state, m.sealed) for m in db.session.query(InboxMessage)} == {("done", None)}
     for private in ("13800000000", "张小三", "福田区一号", chat.openid):
         assert private not in kept

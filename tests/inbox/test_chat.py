@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 
 from tests.factories import NOON, cast, enter, make_campaign, make_voter
+from wxbackend.extensions import db
 from wxbackend.inbox import service as inbox
 from wxbackend.submissions import service as submissions
 from wxbackend.submissions.rules import pair_text
@@ -27,9 +28,11 @@ def says(campaign):
 
     def say(voter, text: str, at=NOON) -> str:
         n = next(sent)
-        return inbox.answer(Message(app="account", appid=voter.appid, openid=voter.identity.openid, to="gh", kind="text", event="",
-                                    event_key="",
-                                    content=text, media_id="", msg_id=str(n), create_time=at, dedupe_key=f"{n:064x}"), at)
+        message = Message(app="account", appid=voter.appid, openid=voter.identity.openid, to="gh", kind="text", event="", event_key="",
+                          content=text, media_id="", msg_id=str(n), create_time=at, dedupe_key=f"{n:064x}")
+        db.session.commit()
+        inbox.keep(message, at)
+        return inbox.answer(message.dedupe_key, at)[0].text
 
     return say
 

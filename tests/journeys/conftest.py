@@ -23,6 +23,8 @@ from wxbackend.extensions import db
 
 WECHAT_BROWSER = "Mozilla/5.0 (iPhone) AppleWebKit/605.1.15 MicroMessenger/8.0.50"
 CHANCE = 7
+SHARED = ("account_secret", "account_token", "account_aes_key", "miniprogram_secret", "miniprogram_token", "miniprogram_aes_key",
+          "notice_template", "account_template")
 ANSWER = colour.puzzle(random.Random(CHANCE)).answer     # of every captcha while `choose` is seeded
 
 
@@ -120,8 +122,8 @@ def make_world(make_app: Callable[..., Flask], monkeypatch: pytest.MonkeyPatch) 
         running.append(sim_server)
         roots = dict.fromkeys(("wechat_api_root", "wechat_open_root", "wechat_mp_root"), simulated)
         config = wechat.extensions["state"].config
-        shared = {name: getattr(config, name) for name in ("account_secret", "account_token", "account_aes_key", "miniprogram_secret")}
-        app = make_app(database_url=database_url, public_url=url, **roots, **shared, **settings)
+        shared = {name: getattr(config, name) for name in SHARED}
+        app = make_app(database_url=database_url, public_url=url, **(roots | shared | settings))
         server = make_server("127.0.0.1", port, app, threaded=True)
         threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
         running.append(server)

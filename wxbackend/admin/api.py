@@ -9,12 +9,13 @@ from flask import Response, g, request
 from flask_smorest import Blueprint
 
 from wxbackend import clock
-from wxbackend.admin import review
+from wxbackend.admin import alarms, review
 from wxbackend.admin import service as figures
 from wxbackend.admin.campaigns import qr_download
 from wxbackend.admin.draw import winners_download
 from wxbackend.admin.rules import MANAGE, REVIEW, WINNERS, needs
 from wxbackend.admin.site import actor
+from wxbackend.alarms.rules import KINDS
 from wxbackend.ballots import service as ballots
 from wxbackend.campaigns import service as campaigns
 from wxbackend.campaigns.models import Campaign
@@ -85,6 +86,37 @@ class DifferenceOut(Schema):
 class RecountOut(Schema):
     equal = fields.Boolean()
     differences = fields.List(fields.Nested(DifferenceOut))
+
+
+class AlarmOut(Schema):
+    """Something that is wrong and waits for somebody, in words."""
+
+    id = fields.Integer()
+    kind = fields.String(metadata={"description": "one of: " + ", ".join(KINDS)})
+    what = fields.String()
+    todo = fields.String()
+    first_at = fields.AwareDateTime()
+    last_at = fields.AwareDateTime()
+    count = fields.Integer()
+
+
+@api_bp.route("/alarms", methods=["GET"])
+@access("staff")
+@api_bp.response(200, AlarmOut(many=True))
+def list_alarms() -> list[alarms.Shown]:
+    """What is wrong now, the latest first."""
+    return alarms.shown()
+
+
+@api_bp.route("/alarms/<int:number>/settled", methods=["POST"])
+@access("staff")
+@needs(*MANAGE)
+@api_bp.response(200, AlarmOut)
+def settle_alarm(number: int) -> alarms.Shown:
+    """Say that one has been dealt with; should it come again, it opens anew."""
+    told = alarms.settle(number, clock.now())
+    db.session.commit()
+    return told
 
 
 @api_bp.route("/campaigns", methods=["GET"])

@@ -19,6 +19,7 @@ from wxbackend.campaigns import service as campaigns
 from wxbackend.campaigns.models import Campaign
 from wxbackend.draws.entropy import SOURCES
 from wxbackend.extensions import db, settings
+from wxbackend.notices import service as notices
 from wxbackend.problems import NotThere, Problem
 from wxbackend.results import service as results
 from wxbackend.web import access
@@ -91,7 +92,8 @@ def overview(slug: str) -> Any:
     today = campaign.day(at)
     days, first, last = figures.by_day(campaign), campaign.first_day, campaign.last_day
     recent = max(first, min(last, today + timedelta(2)) - timedelta(PHONE_DAYS - 1))
-    return page("overview.html", "overview", campaign, at, counts=figures.counts(campaign), sources=figures.by_source(campaign, today),
+    return page("overview.html", "overview", campaign, at, counts=figures.counts(campaign), told=notices.outcomes(campaign),
+                sources=figures.by_source(campaign, today),
                 plot=plots.by_day(days, first, last, today),
                 narrow=plots.by_day(days, recent, min(last, recent + timedelta(PHONE_DAYS - 1)), today, 340, 190),
                 results=results.figures(campaign, at) if at >= campaign.closes_at else None,
@@ -110,7 +112,8 @@ def confirm_publish(slug: str) -> Any:
         raise campaigns.AlreadyPublished()
     rules = campaigns.rules_of(campaign, "")
     shown = json.dumps({key: value for key, value in rules.items() if key != "campaign"}, ensure_ascii=False, indent=2)
-    return page("publish.html", "overview", campaign, sha256=rules["campaign"].partition("@")[2], rules=shown,
+    return page("publish.html", "overview", campaign, doors=forms.DOORS[",".join(sorted(campaign.doors))], joined=campaigns.doors_joined(),
+                sha256=rules["campaign"].partition("@")[2], rules=shown,
                 sources={key: source.name for key, source in SOURCES.items()})
 
 
@@ -165,7 +168,7 @@ def _document(grades: list[str]) -> dict[str, Any]:
 
 
 def _defaults() -> dict[str, str]:
-    return DEFAULTS | {"account_name": settings.account_name}
+    return DEFAULTS | {"account_name": settings.account_name, "doors": "account,miniprogram" if campaigns.doors_joined() else "account"}
 
 
 def _form(values: dict[str, str], grades: list[str], problem: Problem | None = None) -> Any:
@@ -175,4 +178,5 @@ def _form(values: dict[str, str], grades: list[str], problem: Problem | None = N
         values, grades = _defaults() | values, grades or ["优", "良", "中", "差"]
     return page("new.html", "new", form=values, grades=grades, problem=problem, errors=errors, is_file=is_file,
                 faults={} if is_file else forms.faults_by_field(errors), names=forms.NAMES,
+                doors=forms.DOORS,
                 entropy_sources={key: source.name for key, source in SOURCES.items()}, status=problem.status if problem else 200)

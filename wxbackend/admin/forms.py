@@ -25,6 +25,7 @@ CONTACT = {"contact_phone": "phone", "contact_hours": "hours", "contact_address"
 CONTENT = ("organiser", "greeting", "footer", "keyword", "external_url", "external_name", "prize_heading", "prize_text", "prize_note",
            "claim")
 CHOICES = ("quota", "results", "captcha")
+DOORS = {"account,miniprogram": "公众号和小程序都行", "account": "只从公众号", "miniprogram": "只从小程序"}
 NUMBERS = ("alternates", "publicity_days")
 
 EXTRAS = ("network", "figures", "story_title", "story", "story_close")   # what only a file can say of a subject
@@ -37,7 +38,7 @@ NAMES = {
     "publicity_days": "公示几个工作日", "entropy_source": "公共开奖号", "entropy_issue": "哪一期", "greeting": "开头问候",
     "keyword": "公众号里回什么字", "footer": "页脚落款", "prize_heading": "礼品小标题", "prize_text": "礼品怎么送",
     "prize_note": "礼品说明",
-    "claim": "怎么领奖", "contact_phone": "咨询电话", "contact_hours": "接听时间", "contact_address": "地址",
+    "doors": "投票入口", "claim": "怎么领奖", "contact_phone": "咨询电话", "contact_hours": "接听时间", "contact_address": "地址",
 }
 # Where the schema finds a fault → the field of the form that holds it; the longest pointer first.
 FIELDS = (
@@ -68,6 +69,7 @@ def document_of(form: Mapping[str, str], grades: Sequence[str]) -> dict[str, Any
     }
     document |= {name: form[name] for name in CHOICES if form.get(name)}
     document |= {name: _whole(form[name]) for name in NUMBERS if form.get(name)}
+    document |= {"doors": form["doors"].split(",")} if form.get("doors") else {}
     if form.get("stock", "").strip():
         document["boxes"] = {"per_box": _whole(form.get("per_box", "")), "stock": _stock(form["stock"])}
     return document
@@ -78,6 +80,7 @@ def form_of(campaign: Campaign, boxes: Sequence[Sequence[str]]) -> dict[str, str
     content, zone = campaign.content, ZoneInfo(campaign.zone)
     form = {name: getattr(campaign, name) for name in ("slug", "title", "mode", "zone", *CHOICES)}
     form |= {name: str(getattr(campaign, name)) for name in NUMBERS}
+    form["doors"] = ",".join(campaign.doors)
     form |= {name: f"{getattr(campaign, name).astimezone(zone):%Y-%m-%dT%H:%M}" for name in INSTANTS}
     form |= {name: content.get(name, "") for name in CONTENT}
     form |= {name: content.get("account", {}).get(key, "") for name, key in ACCOUNT.items()}
@@ -95,7 +98,9 @@ def holds(campaign: Campaign) -> bool:
     words += [s.name for s in campaign.sources] + [p.name for p in campaign.prizes]
     one_scale = all(s.grades == campaign.subjects[0].grades for s in campaign.subjects)
     standard = all(g["label"] == LABELS[Grade(g["grade"])] for g in campaign.subjects[0].grades)
-    return (len(campaign.entropy) == 1 and one_scale and standard and not any(re.search(r"[|｜\n]", word) for word in words)
+    named_alike = ",".join(campaign.doors) in DOORS
+    return (len(campaign.entropy) == 1 and one_scale and standard and named_alike
+            and not any(re.search(r"[|｜\n]", word) for word in words)
             and not any(s.content.get(extra) for s in campaign.subjects for extra in EXTRAS))
 
 

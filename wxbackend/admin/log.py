@@ -32,13 +32,18 @@ SAID = {
     "entrant.withdrawn": "退出了“{title}”的抽奖，姓名和手机号已删除。",
     "entrants.forgotten": "删除了“{title}”没中奖的人的姓名、手机号和截图。",
     "winners.exported": "下载了“{title}”的中奖名单，带完整手机号。",
+    "account.reply-saved": "写了公众号的回复“{called}”。", "account.reply-on": "启用了公众号的回复“{called}”。",
+    "account.reply-off": "停用了公众号的回复“{called}”。", "account.replies-imported": "从微信读了{read}条自动回复。",
+    "account.menu-drafted": "存了一版菜单：{names}。", "account.menu-published": "把菜单发布到了公众号：{names}。",
+    "alarm.settled": "把第{number}号提醒标成了“已处理”：{what}",
 }
-CARE = {"draw.excluded", "campaign.published", "winners.exported", "staff.created"}
+CARE = {"account.menu-published", "draw.excluded", "campaign.published", "winners.exported", "staff.created"}
 ALARM = {"draw.numbers-differed"}
 KINDS = {
     "login": ("登录", ["staff.logged-in", "staff.logged-out", "staff.created", "staff.password-set"]),
     "review": ("审核截图", ["submission.approved", "submission.rejected"]),
     "campaign": ("活动与规则", ["campaign.drafted", "campaign.published"]),
+    "account": ("公众号的回复和菜单", [verb for verb in SAID if verb.startswith("account.")]),
     "draw": ("抽奖", [verb for verb in SAID if verb.startswith("draw.")]),
     "data": ("个人信息的导出与删除", ["winners.exported", "entrant.withdrawn", "entrants.forgotten"]),
 }

@@ -57,11 +57,13 @@ def actor() -> str:
 def _site() -> list[Item]:
     waiting = sum(count for count, _since in figures.pending(campaigns.all_campaigns()).values())
     new = [Item("new", "新建活动", "/admin/campaigns/new")] if may(g.staff.staff.role, MANAGE) else []
-    return [Item("home", "工作台", "/admin/", waiting), *new, Item("log", "日志", "/admin/log")]
+    return [Item("home", "工作台", "/admin/", waiting), *new, Item("account", "公众号", "/admin/account"),
+            Item("log", "日志", "/admin/log")]
 
 
 def _places(campaign: Campaign) -> list[Item]:
     base = f"/admin/campaigns/{campaign.slug}"
     waiting, _since = figures.pending([campaign]).get(campaign.id, (0, None))
     return [Item("home", "工作台", "/admin/"), Item("overview", "总览", base), Item("review", "截图审核", base + "/review", waiting),
-            Item("draw", "抽奖台", base + "/draw"), Item("log", "日志", "/admin/log")]
+            Item("draw", "抽奖台", base + "/draw"), Item("account", "公众号", f"/admin/account/replies?campaign={campaign.slug}"),
+            Item("log", "日志", "/admin/log")]

@@ -12,7 +12,7 @@ from wxbackend.accounts import service as accounts
 from wxbackend.accounts.finders import STAFF_COOKIE
 from wxbackend.accounts.rules import STAFF_SESSION_LIFE, safe_next
 from wxbackend.accounts.views import staff_login
-from wxbackend.admin import campaigns, desk, draw, log, review, words  # noqa: F401  (their views register on `bp`)
+from wxbackend.admin import account, account_api, account_menu, alarms, campaigns, desk, draw, log, review, words  # noqa: F401  (their views register on `bp`)
 from wxbackend.admin.site import bp, page
 from wxbackend.extensions import db, settings
 from wxbackend.problems import Problem
@@ -59,7 +59,8 @@ def logout() -> Redirect:
 def home() -> Any:
     at = clock.now()
     view = desk.look(at)
-    return page("home.html", "home", at=at, greeting=words.greeting(at), todo=view.todo, deadlines=view.deadlines, rows=view.rows)
+    return page("home.html", "home", at=at, greeting=words.greeting(at), todo=view.todo, deadlines=view.deadlines, rows=view.rows,
+                alarms=alarms.shown())
 
 
 def _login_page(username: str = "", problem: Problem | None = None) -> Any:

@@ -6,10 +6,11 @@ from datetime import datetime
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from wxbackend import clock
+from wxbackend import clock, wechat
 from wxbackend.campaigns.models import Campaign
 from wxbackend.campaigns.rules import Phase
 from wxbackend.draws.models import Draw
+from wxbackend.notices.service import Undelivered
 
 
 class Said(NamedTuple):
@@ -34,6 +35,10 @@ STATE = {"arriving": Said("info", "在路上"), "waiting": Said("info", "等姓�
          "approved": Said("good", "已通过"), "rejected": Said("bad", "没通过"), "dropped": Said("off", "已撤回")}
 MODE = {"hosted": "本馆投票页", "external": "别处的投票页"}
 RESULTS = {"live": "随时公布", "after-close": "截止后公布", "hidden": "不公布"}
+NOTICE_CHANNEL = {"customer": "公众号聊天", "subscribe": "小程序订阅消息", "template": "模板消息"}
+NOT_TOLD = {"closed": "48小时内没给公众号发过消息", "quota": "聊天里能发的条数用完了", "left": "没有关注公众号",
+            "no-credit": "没有在小程序里订阅提醒", "not-granted": "账号没有这项权限", "no-facts": "模板的字段填不齐",
+            "unsendable": "内容不合微信的格式", "user block": "本人设置了不接收", "system failed": "微信那边没发成"}
 QUOTA = {"subject": "每个项目每人每天1票", "campaign": "每人每天1票"}
 
 
@@ -48,6 +53,13 @@ def standing(campaign: Campaign, at: datetime, draw: Draw | None = None) -> Said
 
 def reading(campaign: Campaign, key: str) -> Said:
     return READING.get(key, UNREAD) if campaign.is_hosted else ELSEWHERE
+
+
+def undelivered(reason: Undelivered) -> str:
+    """Why one channel did not take a notice."""
+    if reason.errcode is not None:
+        return wechat.meaning(reason.errcode).about
+    return NOT_TOLD.get(reason.why, "微信回报没有送到")
 
 
 def full_day(at: datetime, zone: str = "Asia/Shanghai") -> str:

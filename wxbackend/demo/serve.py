@@ -97,7 +97,8 @@ def start_simulator(port: int, app_url: str) -> subprocess.Popen[bytes]:
 
     settings = settings_from_env()
     names = ("account_appid", "account_secret", "account_token", "account_aes_key", "account_name",
-             "miniprogram_appid", "miniprogram_secret", "miniprogram_token", "miniprogram_aes_key")
+             "miniprogram_appid", "miniprogram_secret", "miniprogram_token", "miniprogram_aes_key", "account_kind", "account_oauth",
+             "account_qr", "account_template", "notice_template", "apps_bound")
     env = os.environ | {name.upper(): str(getattr(settings, name)) for name in names}
     return subprocess.Popen([sys.executable, "-m", "simulator", "--port", str(port), "--app-url", app_url], env=env,
                             stdout=subprocess.DEVNULL, preexec_fn=_die_with_parent if sys.platform == "linux" else None)

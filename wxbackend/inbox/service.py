@@ -1,15 +1,21 @@
-"""Messages of the public account become submissions, entries and replies; each acts once, however often WeChat delivers it."""
+"""Messages of the public account become submissions, entries and replies; each acts once, however often WeChat delivers it.
+
+A message is kept (`keep`, committed), then answered (`answer`): within WeChat's five seconds by the request, else by the worker.
+"""
 
 from __future__ import annotations
 
 import json
 import re
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
-from wxbackend import jobs, keys
+from wxbackend import jobs, keys, wechat
+from wxbackend.accounts import links
 from wxbackend.accounts import service as accounts
 from wxbackend.accounts.models import Identity
 from wxbackend.ballots import receipts
@@ -17,8 +23,10 @@ from wxbackend.ballots.models import Ballot
 from wxbackend.campaigns import service as campaigns
 from wxbackend.campaigns.models import Campaign
 from wxbackend.extensions import db, settings
-from wxbackend.inbox import words
+from wxbackend.inbox import duties, words
+from wxbackend.inbox.intake import pile, unseal
 from wxbackend.inbox.models import InboxMessage
+from wxbackend.notices import service as notices
 from wxbackend.problems import Problem
 from wxbackend.submissions import service as submissions
 from wxbackend.submissions.models import ChatEntry
@@ -28,39 +36,70 @@ from wxbackend.wechat import Message, WxUser
 
 HOLD_FOR = timedelta(hours=48)
 CONTEXT_FOR = timedelta(hours=24)
+CHAT = "chat"          # the source of whoever comes by a message
+REPLY_CHARS = 2048
+ASKED_IN_CHAT = ("draw", "notify")     # what the notice in the chat names: 核对凭证、通知领奖
 CODE = re.compile(r"[0-9A-Za-z]{4}[- ]?[0-9A-Za-z]{4}")
 
 
-def answer(message: Message, at: datetime) -> str:
-    """The reply to a message, "" for silence. A second delivery gets the first one's reply and does nothing."""
-    earlier = db.session.scalar(select(InboxMessage).where(InboxMessage.dedupe_key == message.dedupe_key))
-    if earlier is not None:
-        return earlier.reply
+@dataclass(frozen=True)
+class Reply:
+    """What a message is answered with. action: "" text alone · transfer: on to the staff at WeChat's own desk (转人工) · relay: not
+    ours, the second server may answer, `text` where it does not."""
+
+    text: str = ""
+    action: str = ""
+
+
+def keep(message: Message, at: datetime) -> None:
+    """Commit the message before anything else is done with it; a second delivery changes nothing. No transaction is open before."""
+    pile().keep(message, at)
+
+
+def answer(dedupe_key: str, at: datetime) -> tuple[Reply, Message | None]:
+    """The reply to a message that was kept, and the message where this call answered it; None where it was answered before.
+
+    A delivery that comes while another is being answered waits for that one's row, and gets its reply.
+    """
+    row = db.session.scalars(select(InboxMessage).where(InboxMessage.dedupe_key == dedupe_key).with_for_update()).one()
+    if row.state != "new":
+        return Reply(row.reply, row.action), None
+    message = unseal(row.sealed or "")
     try:
         with db.session.begin_nested():
-            row = InboxMessage(dedupe_key=message.dedupe_key, kind=(message.event or message.kind)[:40], arrived_at=at)
-            db.session.add(row)
-    except IntegrityError:   # the same message is being answered by another process, which has committed by now
-        return db.session.scalars(select(InboxMessage.reply).where(InboxMessage.dedupe_key == message.dedupe_key)).one()
-    try:
-        with db.session.begin_nested():
-            row.reply = _reply(message, at)[:1000]
+            reply = _reply(message, row.arrived_at, at)
     except Problem as problem:   # a refusal in the chat is a kind sentence, and the message counts as answered
-        row.reply = problem.as_reply()
+        reply = Reply(problem.as_reply())
+    row.reply, row.action, row.state = reply.text[:REPLY_CHARS], reply.action, "done"
+    row.sealed = None if message.is_known else row.sealed
     db.session.flush()
-    return row.reply
+    return reply, message
 
 
-def _reply(message: Message, at: datetime) -> str:
+def _reply(message: Message, arrived_at: datetime, at: datetime) -> Reply:
+    if notices.on_report(message, at) or message.app != "account":
+        return Reply()
+    if not message.is_known:   # nobody is made of what we cannot read; somebody may be waiting for a word all the same
+        return _aside() if message.kind == "event" else _not_ours(words.HELP, at)
     identity = accounts.login(WxUser(message.appid, message.openid), at)
+    accounts.wonder(identity, at)
+    notices.heard(identity, message.event if message.kind == "event" else "text", at)   # a picture opens the same window as a word
     if message.kind == "event":
-        return _on_event(message, at)
+        return _on_event(message, identity, at)
     campaign = context(identity, at, message.kind == "image")
     if message.kind == "image":
-        return _on_picture(message, identity, campaign, at) if campaign else _nothing_runs(identity.person_id, at)
+        return Reply(_on_picture(message, identity, campaign, arrived_at, at) if campaign else _nothing_runs(identity.person_id, at))
     if message.kind == "text":
         return _on_text(message.content.strip(), message, identity, campaign, at)
-    return words.HELP
+    if message.kind in words.NOT_TEXT:
+        return Reply(words.NOT_TEXT[message.kind])
+    return _not_ours(words.HELP, at)
+
+
+def _not_ours(otherwise: str, at: datetime) -> Reply:
+    """Nothing of ours answers this: on to the second server where there is one, else the account's own default reply."""
+    text = duties.default(at) or otherwise
+    return Reply(text, "relay" if settings.relay_url else "")
 
 
 def context(identity: Identity, at: datetime, is_picture: bool) -> Campaign | None:
@@ -86,21 +125,45 @@ def turn_to(campaign: Campaign, person_id: int, at: datetime) -> None:
     chat.chosen_at, chat.notified_at = at, chat.notified_at or at
 
 
-def _on_event(message: Message, at: datetime) -> str:
+def _on_event(message: Message, identity: Identity, at: datetime) -> Reply:
+    if message.event in ("subscribe", "scan"):
+        return Reply(_greet(message, identity, at))
+    if message.event == "click":
+        found = duties.click(message.event_key, at)
+        return _as_answered(found, identity, at) if found else _not_ours(_to_vote_somewhere(identity, at), at)
+    return _aside()
+
+
+def _aside() -> Reply:
+    """Silence, unless the second server has something to say."""
+    return Reply("", "relay" if settings.relay_url else "")
+
+
+def _greet(message: Message, identity: Identity, at: datetime) -> str:
+    """To somebody who follows, or scans a code of ours: the code may name the campaign and its channel, as slug.source."""
+    slug, _, code = message.event_key.partition(".")
+    running = campaigns.running(at)
+    campaign = next((c for c in running if c.slug == slug), None) or next((c for c in running if c.is_hosted), next(iter(running), None))
+    if campaign is not None and not campaign.is_open(at):
+        return words.closed(campaign, _mine_url(campaign))
+    link = link_to(campaign, identity, code or CHAT, at) if campaign else ""
+    own = duties.greeting(campaign, at)
+    return _filled(own, campaign, link) if own else words.greeting(campaign, link)
+
+
+def _to_vote_somewhere(identity: Identity, at: datetime) -> str:
     running = campaigns.running(at)
     hosted = next((c for c in running if c.is_hosted), next(iter(running), None))
-    link = campaigns.entry_url(hosted, _chat_source(hosted)) if hosted else ""
-    if message.event in ("subscribe", "scan"):
-        return words.greeting(hosted, link) if hosted is None or hosted.is_open(at) else words.closed(hosted, _mine_url(hosted))
-    if message.event == "click":
-        return _to_vote(hosted, at) if hosted else words.NO_CAMPAIGN
-    return ""
+    return _to_vote(hosted, identity, at) if hosted else words.NO_CAMPAIGN
 
 
-def _on_picture(message: Message, identity: Identity, campaign: Campaign, at: datetime) -> str:
-    sent = evidence_instant(message.create_time, at)
+def _on_picture(message: Message, identity: Identity, campaign: Campaign, arrived_at: datetime, at: datetime) -> str:
+    sent = evidence_instant(message.create_time, arrived_at)
     submission = submissions.open_from_chat(campaign, identity.person_id, message.media_id, f"chat:{message.dedupe_key}", sent, at)
-    jobs.enqueue("inbox.fetch", {"submission": submission.id}, at, dedupe=f"fetch:{submission.id}")
+    payload: dict[str, Any] = {"submission": submission.id}
+    if not wechat.can("media"):
+        payload["pic_url"] = message.pic_url   # an account that is not verified may not ask for media; this address needs no token
+    jobs.enqueue("inbox.fetch", payload, at, dedupe=f"fetch:{submission.id}")
     _chat(campaign, identity.person_id).chosen_at = at
     if submissions.entrant(campaign, identity.person_id) is not None:
         return words.picture_in(True, campaign)
@@ -110,18 +173,31 @@ def _on_picture(message: Message, identity: Identity, campaign: Campaign, at: da
     return words.picture_in(False, campaign)
 
 
-def _on_text(text: str, message: Message, identity: Identity, campaign: Campaign | None, at: datetime) -> str:
+def _on_text(text: str, message: Message, identity: Identity, campaign: Campaign | None, at: datetime) -> Reply:
+    """A campaign's own keyword, then what this person is in the middle of, then what the staff wrote, then whatever else is known."""
+    found = duties.match(text, at)
+    if found and found.of is None and found.action == "vote":
+        return _as_answered(found, identity, at)
+    said = _in_hand(text, message, identity, campaign, at)
+    if said:
+        return Reply(said)
+    if found:
+        return _as_answered(found, identity, at)
+    if campaign is None:
+        return _not_ours(_nothing_runs(identity.person_id, at), at)
+    known = _on_words(text, pair_text(text), campaign, identity.person_id)
+    return Reply(known) if known else _not_ours(words.HELP, at)
+
+
+def _in_hand(text: str, message: Message, identity: Identity, campaign: Campaign | None, at: datetime) -> str:
+    """The words of the draw and the ballot, which no rule of the staff's may take away; "" for anything else."""
     person_id = identity.person_id
-    for named in campaigns.running(at):
-        if text and text in (named.content.get("keyword"), named.title):
-            _chat(named, person_id).chosen_at = at
-            return _to_vote(named, at)
     if text in words.LEAVE:
         return _leave(person_id, at)
     if campaign is None:
-        return _nothing_runs(person_id, at)
+        return ""
     if text in words.VOTE:
-        return _to_vote(campaign, at)
+        return _to_vote(campaign, identity, at)
     if text in words.MINE:
         return words.mine(_days(campaign, person_id), submissions.entrant(campaign, person_id) is not None, _mine_url(campaign))
     if text in words.CHILD:
@@ -132,11 +208,48 @@ def _on_text(text: str, message: Message, identity: Identity, campaign: Campaign
     if CODE.fullmatch(text):
         return _on_code(text, campaign, person_id, f"code:{message.dedupe_key}", at)
     pair = pair_text(text)
-    return _on_pair(pair, campaign, person_id, at) if pair.phone else _on_words(text, pair, campaign, person_id)
+    return _on_pair(pair, campaign, person_id, at) if pair.phone else ""
+
+
+def _as_answered(found: duties.Answer, identity: Identity, at: datetime) -> Reply:
+    """What a rule of the staff's, or a button of the menu, comes to for this person."""
+    running = campaigns.running(at)
+    named = next((c for c in running if c.slug == found.campaign_slug), None)
+    campaign = named or next((c for c in running if c.is_hosted), next(iter(running), None))
+    if found.action == "human":
+        return Reply(found.text, "transfer")
+    if found.action == "vote" and named is not None:   # the talk turns to it
+        _chat(named, identity.person_id).chosen_at = at
+    if found.action == "vote":
+        return Reply(_to_vote(campaign, identity, at, found.source) if campaign else words.NO_CAMPAIGN)
+    if found.action == "mine":
+        return Reply(_mine(campaign, identity.person_id, at))
+    link = link_to(campaign, identity, found.source or CHAT, at) if campaign and "{投票链接}" in found.text else ""
+    return Reply(_filled(found.text, campaign, link))
+
+
+def _mine(campaign: Campaign | None, person_id: int, at: datetime) -> str:
+    if campaign is None:
+        return _nothing_runs(person_id, at)
+    return words.mine(_days(campaign, person_id), submissions.entrant(campaign, person_id) is not None, _mine_url(campaign))
+
+
+def _filled(text: str, campaign: Campaign | None, link: str) -> str:
+    """The staff's own words with the running campaign's facts in them."""
+    facts = {"投票链接": f'<a href="{link}">点这里去投票</a>' if link else "",
+             "活动": campaign.title if campaign else "", "截止": campaign.say(campaign.closes_at) if campaign else ""}
+    return duties.fill(text, facts)
+
+
+def link_to(campaign: Campaign, identity: Identity, source_code: str, at: datetime) -> str:
+    """A signed link to the campaign for this one person, of the channel named, else the chat's."""
+    codes = [s.code for s in campaign.sources]
+    source = next((code for code in (source_code, CHAT) if code in codes), codes[0])
+    return settings.public_url.rstrip("/") + links.make(identity, campaign.slug, source, at)
 
 
 def _on_words(text: str, pair: Pair, campaign: Campaign, person_id: int) -> str:
-    """Something said without a phone number: a question mostly, a lone name perhaps."""
+    """Something said without a phone number: a question mostly, a lone name perhaps; "" for what is nothing of these."""
     if words.PEOPLE.search(text):
         return words.people(campaign)
     if words.DRAW.search(text):
@@ -145,7 +258,7 @@ def _on_words(text: str, pair: Pair, campaign: Campaign, person_id: int) -> str:
         return words.WELCOME
     is_name = pair.name and not pair.is_ambiguous and len(pair.name) <= 4 and not words.QUESTION.search(text)
     is_asked = submissions.entrant(campaign, person_id) is None and _chat_known(campaign, person_id)
-    return words.ONLY_NAME if is_name and is_asked else words.HELP
+    return words.ONLY_NAME if is_name and is_asked else ""
 
 
 def _on_pair(pair: Pair, campaign: Campaign, person_id: int, at: datetime) -> str:
@@ -174,7 +287,7 @@ def _agree(campaign: Campaign, person_id: int, at: datetime) -> str:
 def _enter(campaign: Campaign, person_id: int, name: str, phone: str, at: datetime) -> str:
     chat = _chat(campaign, person_id)
     chat.held_sealed, chat.held_until = "", None
-    who = submissions.named(submissions.enter(campaign, person_id, submissions.EntryForm(name, phone), at))
+    who = submissions.named(submissions.enter(campaign, person_id, submissions.EntryForm(name, phone, consents=ASKED_IN_CHAT), at))
     shown, days = f"{who.masked_name}，{who.masked_phone}", _days(campaign, person_id)
     if submissions.promote(campaign, person_id, at) and (now := _days(campaign, person_id)) != days:
         return words.counted(now, next(day for day in reversed(now) if day not in days), campaign.is_open(at)) + f"记的是{shown}。"
@@ -206,10 +319,10 @@ def _leave(person_id: int, at: datetime) -> str:
     return words.LEFT if left else words.NOT_IN
 
 
-def _to_vote(campaign: Campaign, at: datetime) -> str:
+def _to_vote(campaign: Campaign, identity: Identity, at: datetime, source_code: str = "") -> str:
     if not campaign.is_open(at):
         return words.closed(campaign, _mine_url(campaign))
-    return words.vote_link(campaign, campaigns.entry_url(campaign, _chat_source(campaign)))
+    return words.vote_link(campaign, link_to(campaign, identity, source_code or CHAT, at))
 
 
 def _nothing_runs(person_id: int, at: datetime) -> str:
@@ -248,8 +361,3 @@ def _chat_known(campaign: Campaign, person_id: int) -> bool:
 def _was_held(campaign: Campaign, person_id: int, at: datetime) -> bool:
     chat = _chat(campaign, person_id)
     return bool(chat.held_sealed) and chat.held_until is not None and chat.held_until > at
-
-
-def _chat_source(campaign: Campaign) -> str:
-    """The source named "chat" where the campaign has one."""
-    return next((s.code for s in campaign.sources if s.code == "chat"), campaign.sources[0].code)

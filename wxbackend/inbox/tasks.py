@@ -1,20 +1,90 @@
-"""What the inbox does after its five seconds: fetch the picture, read it, tell the sender; drop what was never agreed to."""
+"""What the inbox does after its five seconds: answer what could not be answered in time, fetch the picture, read it, tell the sender;
+drop what was never agreed to."""
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
+import structlog
+from sqlalchemy import delete, select, update
+
 from wxbackend import jobs, wechat
+from wxbackend.accounts import links
+from wxbackend.accounts import service as accounts
+from wxbackend.alarms import service as alarms
 from wxbackend.campaigns.models import Campaign
 from wxbackend.extensions import db
+from wxbackend.inbox import service as inbox
 from wxbackend.inbox import words
-from wxbackend.inbox.service import turn_to
+from wxbackend.inbox.intake import GRACE, promise_sweep
+from wxbackend.inbox.models import InboxMessage
 from wxbackend.notices import service as notices
 from wxbackend.submissions import images
 from wxbackend.submissions import service as submissions
 from wxbackend.submissions.models import ChatEntry, Submission
 from wxbackend.tickets import service as tickets
+
+log = structlog.get_logger()
+
+MEDIA_LIFE = timedelta(days=3)     # so long WeChat keeps what people send
+MOST_TRIES = 5
+AT_ONCE = 500
+REPLIES_KEPT = timedelta(days=1)   # a delivery is repeated within seconds; replies hold links and masked names
+MESSAGES_KEPT = timedelta(days=30)
+
+
+@jobs.handler("inbox.sweep", lease=timedelta(minutes=10), tries=80)
+def sweep(payload: dict[str, Any], at: datetime) -> None:
+    """Answer what was kept but not answered in time: too many at once, a fault, a process that was killed. Each in its own transaction.
+
+    What would have been the reply goes out as a message of the account.
+    """
+    waiting = _unanswered(at)
+    for dedupe_key in waiting:
+        _answer_late(dedupe_key, at)
+    if db.session.scalar(select(InboxMessage.id).where(InboxMessage.state == "new").limit(1)) is not None:
+        promise_sweep(at, f"again:{at.isoformat()}", at if len(waiting) == AT_ONCE else None)
+    jobs.enqueue("inbox.tidy", {}, at, run_at=at + timedelta(hours=1), dedupe=f"tidy:{at.date()}")
+
+
+def _unanswered(at: datetime) -> list[str]:
+    query = select(InboxMessage.dedupe_key).where(InboxMessage.state == "new", InboxMessage.arrived_at <= at - GRACE)
+    found = list(db.session.scalars(query.order_by(InboxMessage.arrived_at, InboxMessage.id).limit(AT_ONCE)))
+    db.session.commit()
+    return found
+
+
+def _answer_late(dedupe_key: str, at: datetime) -> None:
+    try:
+        reply, message = inbox.answer(dedupe_key, at)
+        if message is not None and reply.text and message.app == "account":
+            identity = accounts.find_identity(message.appid, message.openid)
+            assert identity is not None   # the answer has just met it
+            notices.tell(identity.person_id, "reply", words.LATER + reply.text, at)
+        db.session.commit()
+    except Exception:   # the others are answered all the same
+        db.session.rollback()
+        log.exception("message not answered")
+        _count_failure(dedupe_key, at)
+
+
+def _count_failure(dedupe_key: str, at: datetime) -> None:
+    row = db.session.scalars(select(InboxMessage).where(InboxMessage.dedupe_key == dedupe_key).with_for_update()).one()
+    row.tries += 1
+    if row.tries >= MOST_TRIES and row.state == "new":
+        row.state = "stuck"
+        alarms.ring("inbox-stuck", row.kind, at)
+    db.session.commit()
+
+
+@jobs.handler("inbox.tidy")
+def tidy(payload: dict[str, Any], at: datetime) -> None:
+    """Replies a day old and messages a month old are forgotten; WeChat repeats a delivery within seconds, and older ones are refused."""
+    old = update(InboxMessage).where(InboxMessage.arrived_at < at - REPLIES_KEPT, InboxMessage.state == "done", InboxMessage.reply != "")
+    db.session.execute(old.values(reply=""), execution_options={"synchronize_session": False})
+    db.session.execute(delete(InboxMessage).where(InboxMessage.arrived_at < at - MESSAGES_KEPT, InboxMessage.state == "done"))
+    links.forget_over(at)
 
 
 @jobs.handler("inbox.fetch", tries=80)   # about three days, as long as WeChat keeps the picture
@@ -26,13 +96,15 @@ def fetch(payload: dict[str, Any], at: datetime) -> None:
     media_id, submission_id = submission.media_id, submission.id
     db.session.commit()
     try:
-        picture = images.open_picture(wechat.download_media(media_id))
+        picture = images.open_picture(wechat.download_media(media_id, payload.get("pic_url", "")))
     except (wechat.MediaLost, wechat.MediaTooLarge, images.ImageUnreadable) as problem:
         picture, lost = None, problem
     submission = db.session.get_one(Submission, submission_id)
     if submission.state != "arriving":   # she left the draw meanwhile
         return
     if picture is None:
+        if isinstance(lost, wechat.MediaLost) and at - submission.arrived_at >= MEDIA_LIFE:   # our delay lost it: the operators' matter
+            alarms.ring("media-lost", f"campaign:{submission.campaign.slug}", at, {"submission": submission.id})
         _drop(submission, lost.as_reply(), at)
         return
     announced_in = submission.campaign_id
@@ -43,10 +115,10 @@ def fetch(payload: dict[str, Any], at: datetime) -> None:
         _drop(submission, problem.as_reply(), at)
         return
     if submission.campaign_id != announced_in:
-        turn_to(submission.campaign, submission.person_id, at)
+        inbox.turn_to(submission.campaign, submission.person_id, at)
     text = _said_of(submission, announced_in, at)
     if text:
-        notices.tell(submission.person_id, "evidence", text, at)
+        notices.tell(submission.person_id, "evidence", text, at, campaign=submission.campaign)
 
 
 @jobs.handler("inbox.drop-held")
@@ -59,7 +131,7 @@ def drop_held(payload: dict[str, Any], at: datetime) -> None:
 
 def _drop(submission: Submission, text: str, at: datetime) -> None:
     submission.state = "dropped"
-    notices.tell(submission.person_id, "evidence", text, at)
+    notices.tell(submission.person_id, "evidence", text, at, campaign=submission.campaign)
 
 
 def _said_of(submission: Submission, announced_in: int, at: datetime) -> str:

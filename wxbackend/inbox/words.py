@@ -34,15 +34,15 @@ def greeting(campaign: Campaign | None, link: str) -> str:
     account = campaign.content["account"] if campaign else {"mascot": "小文文"}
     if campaign is None:
         return f"您好，我是{account['mascot']}。这会儿没有正在办的活动，有了会在文章里告诉大家。"
-    return f'您好，我是{account["mascot"]}。{campaign.title}正在进行，每人每天评一次，<a href="{link}">点这里去投票</a>。'
+    return f'您好，我是{account["mascot"]}。{campaign.title}正在进行，每人每天评一次。\n<a href="{link}">点这里去投票</a>'
 
 
 def vote_link(campaign: Campaign, link: str) -> str:
     closes = campaign.say(campaign.closes_at)
     if not campaign.is_hosted:
         return (f"{campaign.title}的票投在{campaign.content.get('external_name') or '主办方的页面'}。"
-                f'投完把成功页的截图发到这里，连同姓名和手机号。<a href="{link}">看活动说明</a>')
-    return f'来啦！<a href="{link}">点这里去投票</a>，{closes}截止，每人每天评一次。'
+                f'投完把成功页的截图发到这里，连同姓名和手机号。\n<a href="{link}">看活动说明</a>')
+    return f'来啦！每人每天评一次，{closes}截止。\n<a href="{link}">点这里去投票</a>'
 
 
 def picture_in(has_entry: bool, campaign: Campaign) -> str:
@@ -121,6 +121,9 @@ LEFT = "已经退出抽奖，姓名和手机号都删掉了，截图也删了。
 NOT_IN = "您还没有参加抽奖，没有要删的资料。"
 CHILD_PATH = "未满14周岁，请家长陪着到活动页填：点“一键参加抽奖”，选“未满14周岁”，由家长填姓名、手机号并勾选同意。"
 MEDIA_LOST = "这张截图在微信那边取不到了，请您再发一次。"
+NOT_TEXT = {"voice": "语音我听不了，请打字，或把投票成功页的截图发来。", "video": "视频我看不了，请发投票成功页的截图。",
+            "shortvideo": "视频我看不了，请发投票成功页的截图。"}
+LATER = "刚才人多，这条回晚了："
 HELP = '想投票，回复“投票”；想抽奖，把投票成功页的截图发给我，再发姓名和手机号；看签号，回复“签号”。'
 NO_CAMPAIGN = "这会儿没有正在收截图的活动。以前的结果和公示都在公众号的文章里。"
 CODE_UNKNOWN = "没有找到这8个字符，请对着图再看一眼。"

@@ -47,6 +47,7 @@ def enter_page(slug: str) -> ResponseReturnValue:
 def enter(slug: str) -> ResponseReturnValue:
     """Enter the draw; the day one came from gets its ticket at once."""
     campaign, at = campaigns.published(slug), clock.now()
+    campaigns.check_door(campaign, g.voter.appid)
     filled, form = read_entry(request.form)
     if filled.errors:
         return _form(campaign, filled, request.form.get("day", ""), at, 422)
@@ -74,6 +75,7 @@ def _form(campaign: Campaign, filled: Filled, day: str, at: datetime, status: in
 def tap(slug: str) -> ResponseReturnValue:
     """One tap for one day's vote; `day` in the form, today without it."""
     campaign, at = campaigns.published(slug), clock.now()
+    campaigns.check_door(campaign, g.voter.appid)
     day = day_of(request.form.get("day"))
     if submissions.entrant(campaign, g.voter.person_id) is None:
         return redirect(f"/c/{slug}/enter" + (f"?day={day}" if day else ""), 303)
@@ -159,7 +161,7 @@ def _award_of(draw: Draw | None, person_id: int) -> Award | None:
     """Where this person came, once the winners are public."""
     if draw is None or not is_public(draw):
         return None
-    return next((award for award in draws.awards(draw) if award.person_id == person_id), None)
+    return draws.award_of(draw, person_id)
 
 
 def day_of(text: str | None) -> date | None:

@@ -10,7 +10,7 @@ from urllib.parse import quote
 from flask import Blueprint, Response, abort, g, has_request_context, redirect, render_template, request
 from markupsafe import Markup
 
-from wxbackend import clock
+from wxbackend import clock, wechat
 from wxbackend.accounts.finders import optional_voter
 from wxbackend.accounts.service import Voter
 from wxbackend.campaigns import service as campaigns
@@ -33,6 +33,17 @@ class OpenInWeChat(Problem):
 
     def __init__(self, campaign: Campaign, qr: str):
         self.campaign, self.qr = campaign, qr
+        super().__init__()
+
+
+class WriteFirst(Problem):
+    """An account without web login: WeChat tells us who somebody is only when she writes to it. Carries its QR and what to send."""
+
+    status, type, title = 401, "write-first", "先给公众号发一句话"
+    hint = "这样才认得出是您本人，每人每天一票。"
+
+    def __init__(self, campaign: Campaign, qr: str, word: str):
+        self.campaign, self.qr, self.word = campaign, qr, word
         super().__init__()
 
 
@@ -85,12 +96,26 @@ def in_wechat() -> bool:
 def visitor(campaign: Campaign, at: datetime) -> Voter:
     """Who is looking, also as `g.voter`. Nobody yet: off to WeChat's login inside WeChat. Raises OpenInWeChat elsewhere."""
     voter = optional_voter(at)
+    if voter is None and in_wechat() and not wechat.can("oauth"):
+        raise WriteFirst(campaign, account_qr(), word_for(campaign, request.args.get("s", "")))
     if voter is None and in_wechat():
         abort(redirect("/login/h5?next=" + _quoted(request.full_path.rstrip("?"))))
     if voter is None:
         raise OpenInWeChat(campaign, entry_qr(campaign, request.args.get("s", "")))
     g.voter = voter
     return voter
+
+
+def account_qr() -> str:
+    """The account's own QR as a data URL; empty where the setting does not know it."""
+    return "data:image/png;base64," + base64.b64encode(campaigns.qr_png(settings.account_qr)).decode() if settings.account_qr else ""
+
+
+def word_for(campaign: Campaign, source_code: str) -> str:
+    """What to write to the account: the campaign's keyword, with the channel behind it so that it is not lost on the way."""
+    word = campaign.content.get("keyword") or "投票"
+    is_known = any(s.code == source_code for s in campaign.sources) and campaign.content.get("keyword")
+    return f"{word}-{source_code}" if is_known else word
 
 
 def entry_qr(campaign: Campaign, source_code: str) -> str:

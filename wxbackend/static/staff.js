@@ -34,6 +34,18 @@
   });
   addEventListener('pageshow', () => all('form[data-sent]', f => { delete f.dataset.sent; }));
 
+  /* 微信按字节算长短：边写边说还剩多少 */
+  all('[data-bytes]', el => {
+    const said = el.parentElement.querySelector('[data-left]') || el.insertAdjacentElement('afterend', Object.assign(document.createElement('p'), { className: 'hint' }));
+    const count = () => {
+      const left = el.dataset.bytes - new TextEncoder().encode(el.value.trim()).length;
+      said.textContent = !el.value ? '' : left < 0 ? `多了${-left}字节，请改短。` : `还能写${left}字节。`;
+      said.classList.toggle('over', left < 0);
+    };
+    el.addEventListener('input', count);
+    if (el.value) count();
+  });
+
   /* 号码格：填满一格跳到下一格 */
   all('.balls input', (el, n, list) => {
     el.addEventListener('input', () => {

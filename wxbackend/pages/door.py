@@ -1,0 +1,68 @@
+"""The message-first door: a link from the chat shows one button, and the tap lets this device in."""
+
+from __future__ import annotations
+
+import secrets
+
+from flask import redirect, session
+from flask.typing import ResponseReturnValue
+
+from wxbackend import clock, wechat
+from wxbackend.accounts import links
+from wxbackend.accounts.finders import VOTER_COOKIE, optional_voter, sent_token
+from wxbackend.accounts.views import with_voter_cookie
+from wxbackend.campaigns import service as campaigns
+from wxbackend.extensions import db
+from wxbackend.pages.frame import bp, in_wechat, show
+from wxbackend.problems import Problem
+from wxbackend.web import access
+
+MARK = "door"
+
+
+class OpenLinkInWeChat(Problem):
+    status, type, title = 403, "link-in-wechat", "请在微信里点这个链接"
+    hint = "回到和公众号的聊天里，点刚才收到的那一条。"
+
+
+@bp.get("/e/<token>")
+@access("public")
+def door(token: str) -> ResponseReturnValue:
+    """Nothing is written and nobody let in: chats and scanners open links of their own accord."""
+    at, mark = clock.now(), session.get(MARK, "")
+    try:
+        link = links.look(token, at, mark)
+    except (links.LinkOver, links.LinkTaken) as problem:
+        return _past(problem)
+    voter = optional_voter(at)
+    if voter is not None and voter.identity.id == link.identity_id:
+        return redirect(_campaign_url(link.slug, link.source_code))
+    if not in_wechat():
+        raise OpenLinkInWeChat()
+    session[MARK] = mark or secrets.token_hex(16)
+    campaign = campaigns.published(link.slug)
+    return show("door", campaign, token=token, at=at, is_other=voter is not None)
+
+
+@bp.post("/e/<token>")
+@access("public")
+def enter_by_link(token: str) -> ResponseReturnValue:
+    """开始: this device is hers from now on."""
+    at, mark = clock.now(), session.get(MARK, "")
+    if not mark:
+        raise links.LinkTaken()   # the page was never opened here
+    link, fresh = links.bind(token, mark, at, replaces=sent_token(VOTER_COOKIE))
+    target = _campaign_url(link.slug, link.source_code)
+    db.session.commit()
+    return with_voter_cookie(redirect(target, 303), fresh)
+
+
+def _past(problem: Problem) -> ResponseReturnValue:
+    """An old link in the chat: where the account has web login, it still leads to the campaign."""
+    if in_wechat() and wechat.can("oauth"):
+        return redirect(f"/c/{problem.facts['slug']}?s=chat")
+    raise problem
+
+
+def _campaign_url(slug: str, source_code: str) -> str:
+    return f"/c/{slug}?s={source_code}"
