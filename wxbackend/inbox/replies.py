@@ -114,13 +114,16 @@ def normal(text: str) -> str:
 
 
 def split_source(text: str, keyword: str, sources: Iterable[Channel]) -> str | None:
-    """The channel behind a keyword: 评议-海报 or 评议 poster → "poster", by the source's code or name. "" for the bare keyword, and for a
-    dash with a channel nobody knows: a misread poster must not cost a vote. None where the sentence is not this keyword.
+    """The channel behind a keyword: 评议-海报 or 评议 poster → "poster", by the source's code or name; 评议2, the second source, is what an
+    old phone's owner can type. "" for the bare keyword, and for a dash or a number of a channel nobody knows: a misread poster must not
+    cost a vote. None where the sentence is not this keyword.
     """
     said, word = normal(text), normal(keyword)
     if not word or not said.startswith(word):
         return None
     rest = said[len(word):]
+    if numbered := re.fullmatch(r"\s*-?\s*([0-9]{1,3})", rest):
+        return next((s.code for n, s in enumerate(sources, 1) if n == int(numbered[1])), "")
     gap = GAP.match(rest)
     if not rest or not gap:
         return None if rest else ""

@@ -112,10 +112,10 @@ def account_qr() -> str:
 
 
 def word_for(campaign: Campaign, source_code: str) -> str:
-    """What to write to the account: the campaign's keyword, with the channel behind it so that it is not lost on the way."""
-    word = campaign.content.get("keyword") or "投票"
-    is_known = any(s.code == source_code for s in campaign.sources) and campaign.content.get("keyword")
-    return f"{word}-{source_code}" if is_known else word
+    """What to write to the account: the campaign's keyword, behind it the number of the channel so that it is not lost on the way."""
+    word = campaign.content.get("keyword")
+    number = next((n for n, s in enumerate(campaign.sources, 1) if s.code == source_code), "")
+    return f"{word}{number}" if word else "投票"
 
 
 def entry_qr(campaign: Campaign, source_code: str) -> str:
