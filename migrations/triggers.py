@@ -12,7 +12,7 @@ TRIGGERS: list[str] = [
     "audit_entry_no_update", "audit_entry_no_delete", "rules_version_no_update", "rules_version_no_delete",
     "ballot_no_update", "ballot_no_delete", "draw_line_no_update", "draw_line_no_delete",
     "draw_no_update", "draw_no_delete", "award_no_update", "award_no_delete",
-    "ticket_no_insert", "ticket_no_update", "ticket_no_delete",
+    "ticket_no_insert", "ticket_no_update", "ticket_no_delete", "person_merge_no_update", "person_merge_no_delete",
 ]
 FROZEN = "(SELECT frozen_at FROM campaign WHERE id = {row}.campaign_id) IS NOT NULL"
 

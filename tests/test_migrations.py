@@ -94,6 +94,8 @@ REFUSED = {
                         "SELECT campaign_id, person_id, 'later', day, activity, 2, granted_at FROM ticket",
     "ticket_no_update": "UPDATE ticket SET revoked_why = 'why'",
     "ticket_no_delete": "DELETE FROM ticket",
+    "person_merge_no_update": "UPDATE person_merge SET why = 'late'",
+    "person_merge_no_delete": "DELETE FROM person_merge",
 }
 
 
@@ -114,6 +116,7 @@ def a_campaign_that_was_drawn():
     cast(campaign, amei)
     enter(campaign, amei)
     submissions.tap(campaign, amei.person_id, None, NOON)
+    accounts.merge(amei.person_id, make_voter("老陈").person_id, NOON, "unionid")
     db.session.commit()
     draw = freezing.freeze(campaign, campaign.freeze_at)
     db.session.add(Award(draw_id=draw.id, rank=1, kind="alternate", person_id=amei.person_id, ticket_id="t"))

@@ -57,12 +57,13 @@ def test_a_unionid_that_comes_late_is_learnt(app):
     assert accounts.login(user("oM1", "mini", "u1"), NOON + timedelta(hours=2)).person_id == account.person_id
 
 
-def test_a_unionid_known_of_somebody_else_moves_nobody(app):
-    """Joining two who have both voted is a merge, a deed of its own; a login does not do it by the way."""
+def test_a_unionid_known_of_somebody_else_makes_the_two_one(any_app):
     account, mini = accounts.login(user("oA1"), NOON), accounts.login(user("oM1", "mini", "u1"), NOON)
+    older, younger = account.person_id, mini.person_id
     again = accounts.login(user("oA1", unionid="u1"), NOON)
-    assert (again.person_id, db.session.get_one(Person, mini.person_id).unionid) == (account.person_id, "u1")
-    assert again.person.unionid is None
+    assert (again.person_id, again.person.unionid, mini.person_id) == (older, "u1", older)
+    gone = db.session.get_one(Person, younger)
+    assert (gone.merged_into_id, gone.unionid) == (older, None)
 
 
 def test_a_virtual_identity_is_never_somebody(app):

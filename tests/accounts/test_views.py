@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+import html
+import re
+import threading
+import time
 from datetime import timedelta
+from types import SimpleNamespace
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from tests import factories
 from tests.factories import NOON, PASSWORD
-from wxbackend import wechat
+from tests.pages.conftest import WECHAT
+from wxbackend import jobs, wechat
+from wxbackend.accounts import service as accounts
 from wxbackend.accounts.models import Identity
-from wxbackend.extensions import settings
+from wxbackend.ballots import service as ballots
+from wxbackend.ballots.models import Ballot
+from wxbackend.extensions import db, settings
 
 
 @pytest.fixture
@@ -130,3 +141,217 @@ def test_asking_for_the_staff_site_leads_to_its_door_and_back(site):
     answer = site.client.get("/admin/?x=1")
     assert answer.status_code == 302 and answer.headers["Location"] == "/admin/login?next=/admin/?x%3D1"
     assert site.client.get("/api/v1/staff/campaigns").status_code == 401
+
+
+def test_a_new_code_ends_the_token_it_came_with(site, vouched):
+    with site.inside():
+        vouched["good"] = wechat.WxUser(settings.miniprogram_appid, "oM1", "u1")
+        vouched["hers"] = wechat.WxUser(settings.miniprogram_appid, "oM2", "u2")
+    first, other = (site.client.post("/api/v1/login/miniprogram", json={"code": code}).json["token"] for code in ("good", "hers"))
+    carried = {"Authorization": f"Bearer {first}"}
+    second = site.client.post("/api/v1/login/miniprogram", json={"code": "good"}, headers=carried).json["token"]
+    assert [me(site, token) for token in (first, second, other)] == [401, 200, 200]
+    site.client.post("/api/v1/login/miniprogram", json={"code": "hers"}, headers={"Authorization": f"Bearer {second}"})
+    assert me(site, second) == 200   # another's login ends only her own
+
+
+def me(site, token: str) -> int:
+    return site.app.test_client().get("/api/v1/me", headers={"Authorization": f"Bearer {token}"}).status_code
+
+
+def test_logging_out_ends_this_device_alone(site, vouched):
+    with site.inside():
+        vouched["good"] = wechat.WxUser(settings.miniprogram_appid, "oM1", "u1")
+    phone, tablet = (site.client.post("/api/v1/login/miniprogram", json={"code": "good"}).json["token"] for _ in range(2))
+    out = site.app.test_client().post("/api/v1/logout", headers={"Authorization": f"Bearer {phone}"})
+    assert (out.status_code, out.data, me(site, phone), me(site, tablet)) == (204, b"", 401, 200)
+    assert site.app.test_client().post("/api/v1/logout", headers={"Authorization": f"Bearer {phone}"}).status_code == 401
+    assert site.app.test_client().post("/api/v1/logout").status_code == 401
+
+
+def test_another_site_cannot_log_a_browser_out(site, vouched):
+    with site.inside():
+        vouched["good"] = wechat.WxUser(settings.account_appid, "oA1")
+    come_back(site, "good")
+    assert site.client.post("/api/v1/logout").status_code == 403   # no form token
+    assert site.client.get("/api/v1/me").status_code == 200
+
+
+def test_web_login_anew_ends_the_cookie_it_came_with(site, vouched):
+    with site.inside():
+        vouched["good"] = wechat.WxUser(settings.account_appid, "oA1")
+    come_back(site, "good")
+    old = site.client.get_cookie("wxv").value
+    come_back(site, "good")
+    assert me(site, old) == 401 and site.client.get("/api/v1/me").status_code == 200
+
+
+def test_refreshing_the_callback_leads_on_whoever_has_her_cookie(site, vouched):
+    """The page was kept in the history, or the code is long used: no error for somebody who is logged in."""
+    with site.inside():
+        vouched["good"] = wechat.WxUser(settings.account_appid, "oA1")
+    state = begin(site)
+    come_back(site, "good", state)
+    cookie = site.client.get_cookie("wxv").value
+    vouched.clear()
+    site.now(NOON + timedelta(minutes=30))   # the state is over, the code too
+    again = come_back(site, "good", state)
+    assert (again.status_code, again.headers["Location"]) == (302, "/c/futian-2021-reform")
+    assert site.client.get_cookie("wxv").value == cookie
+    refused = site.client.get("/login/h5/callback", query_string={"code": "used", "state": begin(site)})
+    assert (refused.status_code, refused.headers["Location"]) == (302, "/c/futian-2021-reform")
+
+
+def test_refreshing_without_a_cookie_is_still_an_error(site, vouched):
+    state = begin(site)
+    assert come_back(site, "used", state).status_code == 401 and come_back(site, "used", "0" * 32).status_code == 400
+
+
+def test_the_preview_leads_back_to_the_campaign_and_its_reload_begins_anew(site, vouched):
+    """使用完整服务 loads the address with the used code once more: the answer remembered for it is the preview's."""
+    with site.inside():
+        vouched["preview"] = wechat.WxUser(settings.account_appid, "oSNAP", "uSNAP", is_snapshot=True)
+    state = begin(site)
+    first = come_back(site, "preview", state)
+    assert first.status_code == 403 and '<a class="btn" href="/c/futian-2021-reform">' in first.text
+    again = come_back(site, "preview", state)
+    assert (again.status_code, again.headers["Location"]) == (302, "/c/futian-2021-reform")
+    assert site.client.get_cookie("wxv") is None
+
+
+def scope_of(answer) -> str:
+    assert answer.status_code == 302
+    return parse_qs(urlsplit(answer.headers["Location"]).query)["scope"][0]
+
+
+@pytest.mark.parametrize("query", ["", "?scope=userinfo", "?scope=userinfo&tap=", "?scope=userinfo&tap=0123456789abcdef",
+                                   "?scope=snsapi_userinfo", "?scope=userinfo&tap=%E4%B8%AD"])
+def test_a_landing_never_asks_for_more_than_the_openid(site, query):
+    """WeChat shows such a page as a preview, with virtual people."""
+    assert scope_of(site.client.get("/login/h5" + query)) == "snsapi_base"
+
+
+def button(site, cookie: str | None = None):
+    """The page of a receipt with its button; (address, page)."""
+    page = site.client.get(f"/c/{site.slug}/receipts/latest", headers={"User-Agent": WECHAT})
+    found = re.search(r'href="(/login/h5\?[^"]+)"', page.text)
+    return (html.unescape(found[1]) if found else None), page
+
+
+def vote_by_web(site, vouched) -> None:
+    with site.inside():
+        vouched["good"] = wechat.WxUser(settings.account_appid, "oA1")
+    come_back(site, "good")
+    with site.inside():
+        identity = accounts.find_identity(settings.account_appid, "oA1")
+        factories.cast(site.campaign(), accounts.Voter(identity))
+
+
+def test_a_tap_asks_for_the_unionid_once(site, vouched):
+    vote_by_web(site, vouched)
+    address, _ = button(site)
+    assert address and "next=/c/" in address
+    stranger = site.app.test_client()
+    assert scope_of(stranger.get(address)) == "snsapi_base"     # forwarded to somebody else
+    assert scope_of(site.client.get(address)) == "snsapi_userinfo"
+    assert scope_of(site.client.get(address)) == "snsapi_base"  # its mark is spent
+    old, _ = button(site)
+    site.now(NOON + timedelta(minutes=10, seconds=1))
+    assert scope_of(site.client.get(old)) == "snsapi_base"
+
+
+def test_the_tap_makes_two_doors_one_person_with_one_vote(site, vouched):
+    vote_by_web(site, vouched)
+    with site.inside():
+        vouched["mini"] = wechat.WxUser(settings.miniprogram_appid, "oM1", "u1")
+        vouched["tapped"] = wechat.WxUser(settings.account_appid, "oA1", "u1")
+    token = site.app.test_client().post("/api/v1/login/miniprogram", json={"code": "mini"}).json["token"]
+    with site.inside():
+        voter = accounts.voter_of(token, NOON)
+        factories.cast(site.campaign(), voter, "差", NOON + timedelta(minutes=1))
+    address, _ = button(site)
+    state = parse_qs(urlsplit(site.client.get(address).headers["Location"]).query)["state"][0]
+    assert come_back(site, "tapped", state).headers["Location"].startswith("/c/futian-2021-reform/receipts/")
+    with site.inside():
+        assert ballots.recount(site.campaign()) == []
+        assert db.session.query(Ballot).filter_by(campaign_id=site.campaign().id, void_no=0).count() == 1
+    mine = site.app.test_client().get("/api/v1/me/receipts", headers={"Authorization": f"Bearer {token}"}).json
+    assert len(mine) == 1
+    assert button(site)[0] is None   # nothing left to ask
+
+
+def test_a_follower_is_asked_about_by_the_worker_once_a_day(site, vouched, monkeypatch):
+    asked: list[str] = []
+    monkeypatch.setattr(wechat, "unionid_of", lambda openid: asked.append(openid) or "u1")
+    with site.inside():
+        vouched["mini"] = wechat.WxUser(settings.miniprogram_appid, "oM1", "u1")
+        vouched["good"] = wechat.WxUser(settings.account_appid, "oA1")
+    site.client.post("/api/v1/login/miniprogram", json={"code": "mini"})
+    come_back(site, "good")
+    come_back(site, "good")
+    with site.inside():
+        jobs.run_due(NOON + timedelta(seconds=1))
+        jobs.run_due(NOON + timedelta(minutes=10))
+        people = {accounts.find_identity(*who).person_id for who in ((settings.account_appid, "oA1"), (settings.miniprogram_appid, "oM1"))}
+    assert asked == ["oA1"] and len(people) == 1
+
+
+@pytest.mark.parametrize("answer", [None, wechat.WeChatAway("slow")])
+def test_who_does_not_follow_or_is_not_told_stays_who_she_was(site, vouched, monkeypatch, answer):
+    def unionid_of(_openid: str) -> None:
+        if answer:
+            raise answer
+
+    monkeypatch.setattr(wechat, "unionid_of", unionid_of)
+    with site.inside():
+        vouched["good"] = wechat.WxUser(settings.account_appid, "oA1")
+    come_back(site, "good")
+    with site.inside():
+        jobs.run_due(NOON + timedelta(seconds=1))
+        assert accounts.find_identity(settings.account_appid, "oA1").person.unionid is None
+
+
+@pytest.mark.parametrize("changes", [{"apps_bound": False}, {"miniprogram_appid": "", "apps_bound": False}])
+def test_nobody_is_asked_about_where_the_apps_are_not_bound(make_app, changes):
+    with make_app(**changes).app_context():
+        assert not accounts.wonder(factories.make_voter("阿美").identity, NOON)
+
+
+def test_the_same_code_twice_at_once_is_one_exchange_and_the_same_person(site, vouched, monkeypatch):
+    exchanges: list[str] = []
+
+    def slow(code: str) -> wechat.WxUser:
+        exchanges.append(code)
+        time.sleep(0.3)
+        return wechat.WxUser(appid, "oA1")
+
+    with site.inside():
+        appid = settings.account_appid
+    monkeypatch.setattr(wechat, "oauth_code", slow)
+    state, cookie = begin(site), site.client.get_cookie("session").value
+    said: list[tuple[int, str]] = []
+
+    def knock() -> None:
+        client = site.app.test_client()
+        client.set_cookie("session", cookie)
+        answer = come_back(SimpleNamespace(client=client), "twice", state)
+        said.append((answer.status_code, client.get_cookie("wxv").value))
+
+    threads = [threading.Thread(target=knock) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [status for status, _ in said] == [302, 302] and exchanges == ["twice"]
+    with site.inside():
+        assert len({accounts.voter_of(token, NOON).person_id for _, token in said}) == 1
+
+
+@pytest.mark.parametrize("problem", [wechat.CodeRefused, lambda: wechat.WeChatAway("slow")])
+def test_a_busy_wechat_logs_nobody_in_and_says_so_kindly(site, monkeypatch, problem):
+    def busy(_code: str) -> None:
+        raise problem()
+
+    monkeypatch.setattr(wechat, "login_code", busy)
+    answer = site.client.post("/api/v1/login/miniprogram", json={"code": "x"})
+    assert answer.status_code in (401, 503) and answer.json["title"] and "token" not in answer.json

@@ -11,6 +11,7 @@ from tests.factories import NOON, cast, document, make_campaign, make_voter
 from tests.inbox.conftest import Chat
 from tests.submissions.pictures import encoded, qr, screenshot
 from wxbackend import wechat
+from wxbackend.accounts.models import EntryLink
 from wxbackend.extensions import db
 from wxbackend.inbox import words
 from wxbackend.submissions import service as submissions
@@ -338,3 +339,13 @@ def test_every_reply_fits_wechats_2048_bytes_and_is_kind(site, two, voted):
                  "什么时候开奖？"):
         reply = voted.say(text)
         assert 0 < len(reply.encode()) <= 2048 and not any(cold in reply for cold in ("系统", "参数", "非法", "失败", "用户"))
+
+
+def test_a_campaign_of_the_mini_program_alone_takes_nothing_in_the_chat(site, voted):
+    """Where the account is no door, neither picture nor name is kept, and the link would lead to a closed page."""
+    with site.inside():
+        site.campaign().doors = ["miniprogram"]
+        db.session.commit()
+    for said in (voted.say("投票"), voted.show("SHOT"), voted.say(PAIR), voted.say("ABCD-1234"), voted.event("subscribe")):
+        assert "小程序" in said
+    assert states(site) == [] and entry(site) is None and site.count(EntryLink) == 0

@@ -3,22 +3,45 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, String, UniqueConstraint
+from sqlalchemy import JSON, CheckConstraint, ForeignKey, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from wxbackend.extensions import Base, Id, Instant
 
 
 class Person(Base):
-    """One human being, whatever doors she came through. `public_id` is random and never shown beside a grade."""
+    """One human being, whatever doors she came through. `public_id` is random and never shown beside a grade.
+
+    `merged_into_id`: found out later to be that person, who is older. The row stays, since what was sealed or drawn names it; it has
+    no identity and no unionid any more.
+    """
 
     __tablename__ = "person"
 
     id: Mapped[int] = mapped_column(Id, primary_key=True)
     public_id: Mapped[str] = mapped_column(String(32), unique=True)
     unionid: Mapped[str | None] = mapped_column(String(64), unique=True)
+    merged_into_id: Mapped[int | None] = mapped_column(Id, ForeignKey("person.id"), index=True)
     created_at: Mapped[datetime] = mapped_column(Instant)
+
+
+class PersonMerge(Base):
+    """Two persons found to be one: who stayed, who went, how it was known, and what became of what both had.
+
+    Append-only (triggers). `why`: unionid, or late for what turned up after the merge. `facts` counts rows and names ballots by id;
+    no name, phone, openid or grade.
+    """
+
+    __tablename__ = "person_merge"
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    kept_id: Mapped[int] = mapped_column(Id, ForeignKey("person.id"), index=True)
+    absorbed_id: Mapped[int] = mapped_column(Id, ForeignKey("person.id"), index=True)
+    at: Mapped[datetime] = mapped_column(Instant)
+    why: Mapped[str] = mapped_column(String(20))
+    facts: Mapped[dict[str, Any]] = mapped_column(JSON)
 
 
 class Identity(Base):
@@ -36,13 +59,14 @@ class Identity(Base):
 
 
 class VoterToken(Base):
-    """A device on which a person is logged in: a random token, kept as its hash, revocable."""
+    """A device on which a person is logged in: a random token, kept as its hash, revocable. `door` she came by: h5, miniprogram, link."""
 
     __tablename__ = "voter_token"
 
     id: Mapped[int] = mapped_column(Id, primary_key=True)
     token_hash: Mapped[str] = mapped_column(String(64), unique=True)
     identity_id: Mapped[int] = mapped_column(Id, ForeignKey("identity.id"), index=True)
+    door: Mapped[str] = mapped_column(String(12), default="", server_default="")
     issued_at: Mapped[datetime] = mapped_column(Instant)
     expires_at: Mapped[datetime] = mapped_column(Instant, index=True)
     revoked_at: Mapped[datetime | None] = mapped_column(Instant)
@@ -76,3 +100,23 @@ class StaffSession(Base):
     expires_at: Mapped[datetime] = mapped_column(Instant)
     ended_at: Mapped[datetime | None] = mapped_column(Instant)
     staff: Mapped[Staff] = relationship()
+
+
+class EntryLink(Base):
+    """A link sent to somebody in the account's chat, whom WeChat itself named: the first device that presses 开始 is hers.
+
+    Only the token's hash is kept. `bound_by`: hash of the browser's own mark, so that a second tap of the same device is no stranger's.
+    """
+
+    __tablename__ = "entry_link"
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    token_hash: Mapped[str] = mapped_column(String(64), unique=True)
+    identity_id: Mapped[int] = mapped_column(Id, ForeignKey("identity.id"), index=True)
+    slug: Mapped[str] = mapped_column(String(40))
+    source_code: Mapped[str] = mapped_column(String(20), default="")
+    made_at: Mapped[datetime] = mapped_column(Instant)
+    expires_at: Mapped[datetime] = mapped_column(Instant, index=True)
+    bound_at: Mapped[datetime | None] = mapped_column(Instant)
+    bound_by: Mapped[str] = mapped_column(String(64), default="")
+    identity: Mapped[Identity] = relationship()

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 VOTER_TOKEN_LIFE = timedelta(days=30)
 STAFF_SESSION_LIFE = timedelta(hours=10)
 STATE_LIFE = timedelta(minutes=10)
+TAP_LIFE = timedelta(minutes=10)     # of a button that asks WeChat for more than the openid
 
 
 def safe_next(target: str | None, otherwise: str = "/") -> str:

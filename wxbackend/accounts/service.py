@@ -2,23 +2,34 @@
 
 from __future__ import annotations
 
-import hashlib
 import secrets
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 from sqlalchemy import select, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 
-from wxbackend import audit
-from wxbackend.accounts.models import Identity, Person, Staff, StaffSession, VoterToken
-from wxbackend.accounts.rules import STAFF_SESSION_LIFE, VOTER_TOKEN_LIFE
+from wxbackend import audit, jobs
+from wxbackend.accounts.merge import all_ids, follows, hold, hold_all, hold_alone, merge, surviving, tidy
+from wxbackend.accounts.models import Identity, Person, Staff, StaffSession
+from wxbackend.accounts.rules import STAFF_SESSION_LIFE
+from wxbackend.accounts.tokens import find_token, issue_token, revoke_token, sweep_tokens, token_hash
 from wxbackend.extensions import db, settings
 from wxbackend.problems import Problem
 from wxbackend.wechat import WxUser
 
+__all__ = ["NotLoggedIn", "StaffSeat", "UsernameTaken", "VirtualIdentity", "Voter", "WrongPassword", "all_ids", "check_password",
+           "close_session", "create_staff", "find_identity", "follows", "hold", "hold_all", "is_unknown",
+           "issue_token", "learn_unionid", "login",
+           "merge", "open_session", "revoke_token", "seat_of", "set_password", "surviving", "sweep_tokens", "tidy", "token_hash",
+           "voter_of", "wonder"]
+
+CROSSED_TRIES = 5
+DEADLOCKS = ("40P01", 1213, 1305)   # PostgreSQL's; MariaDB's, also where it took the savepoint along
 _hasher = PasswordHasher()
 _decoy = _hasher.hash(secrets.token_hex(16))   # compared when the name is unknown, so that both answers take as long
 
@@ -44,9 +55,10 @@ class UsernameTaken(Problem):
 
 @dataclass(frozen=True)
 class Voter:
-    """A person together with the door she came through in this request."""
+    """A person together with the door she came through in this request; `came_by` is what her token says of it."""
 
     identity: Identity
+    came_by: str = ""
 
     @property
     def person_id(self) -> int:
@@ -62,7 +74,8 @@ class Voter:
 
     @property
     def door(self) -> str:
-        return "miniprogram" if self.appid == settings.miniprogram_appid else "h5"
+        """miniprogram, h5 (web login), or link (a message to the account first)."""
+        return "miniprogram" if self.appid == settings.miniprogram_appid else self.came_by or "h5"
 
 
 @dataclass(frozen=True)
@@ -76,31 +89,80 @@ class StaffSeat:
 def login(user: WxUser, at: datetime) -> Identity:
     """The identity WeChat just vouched for, made on first sight and joined to its person by unionid.
 
+    A unionid that comes late, and is known of somebody else, makes the two one (see `learn_unionid`, also for what it asks of callers).
     Raises VirtualIdentity for a snapshot user, whom WeChat names anew each time.
     """
     if user.is_snapshot:
         raise VirtualIdentity()
-    known = find_identity(user.appid, user.openid)
-    if known is None:
-        return _first_sight(user, at)
-    if user.unionid and known.person.unionid is None and not _is_taken(user.unionid):
-        known.person.unionid = user.unionid   # learnt late; where somebody else has it already, the two wait for a merge
-        db.session.flush()
-    return known
+    unionid = user.unionid
+    if unionid is None:
+        return find_identity(user.appid, user.openid) or _first_sight(user, at)
+    return _patiently(lambda: _learn(find_identity(user.appid, user.openid) or _first_sight(user, at), unionid, at))
+
+
+def learn_unionid(identity: Identity, unionid: str, at: datetime) -> None:
+    """WeChat says whose this identity is: kept with the person, who is merged with whoever has it already.
+
+    Its last word counts: a person who had another one (the apps were bound anew) has this one from now on. Where it crosses another
+    login or vote of hers the transaction is rolled back and it is tried again, so call it before anything is written.
+    """
+    _patiently(lambda: _learn(identity, unionid, at))
+
+
+def _learn(identity: Identity, unionid: str, at: datetime) -> Identity:
+    owner = db.session.scalar(select(Person.id).where(Person.unionid == unionid))
+    if owner == identity.person_id:
+        return identity
+    if owner is None:   # of two at once the unique key refuses one, who then finds the other's (in a new transaction: no lock is kept)
+        db.session.execute(update(Person).where(Person.id == hold_alone(identity.person_id)[0]).values(unionid=unionid))
+    else:
+        merge(identity.person_id, owner, at, "unionid", unionid)
+    db.session.expire_all()   # somebody else may have merged them while we waited
+    return identity
+
+
+def _patiently(do: Callable[[], Identity]) -> Identity:
+    for tries_left in reversed(range(CROSSED_TRIES)):
+        try:
+            return do()
+        except (IntegrityError, OperationalError) as e:
+            if not tries_left or not _crossed(e):
+                raise
+            db.session.rollback()
+            time.sleep(secrets.randbelow(50) / 1000)   # two that crossed shall not cross again
+    raise AssertionError("not reached")
+
+
+def _crossed(error: DBAPIError) -> bool:
+    """Whether the database refused because of another at the same moment: a key taken, or two that waited for each other."""
+    code = getattr(error.orig, "sqlstate", "") or next(iter(getattr(error.orig, "args", ())), None)
+    return isinstance(error, IntegrityError) or code in DEADLOCKS
+
+
+def is_unknown(identity: Identity) -> bool:
+    """Whether this identity of the account may be somebody of the mini program, and WeChat has not said whose it is."""
+    return settings.has_miniprogram and settings.apps_bound and identity.appid == settings.account_appid and identity.person.unionid is None
+
+
+def wonder(identity: Identity, at: datetime) -> bool:
+    """Have WeChat asked, soon and once a day, whose this identity of the account is; whether that is promised now.
+
+    Web login and messages bring no unionid, `user/info` does for followers: by a job, since a login does not wait for it.
+    """
+    if not is_unknown(identity):
+        return False
+    return jobs.enqueue("accounts.learn", {"identity": identity.id}, at, dedupe=f"{identity.id}:{at.date()}")
 
 
 def find_identity(appid: str, openid: str) -> Identity | None:
     return db.session.scalar(select(Identity).where(Identity.appid == appid, Identity.openid == openid))
 
 
-def _is_taken(unionid: str) -> bool:
-    return db.session.scalar(select(Person.id).where(Person.unionid == unionid)) is not None
-
-
 def _first_sight(user: WxUser, at: datetime) -> Identity:
     try:
         with db.session.begin_nested():
-            identity = Identity(person_id=_person(user.unionid, at).id, appid=user.appid, openid=user.openid, first_seen_at=at)
+            person_id = hold(_person(user.unionid, at).id)   # held: she may be merged before this identity points to her
+            identity = Identity(person_id=person_id, appid=user.appid, openid=user.openid, first_seen_at=at)
             db.session.add(identity)
         return identity
     except IntegrityError:   # the same person came twice at once; the other request made the rows
@@ -118,20 +180,10 @@ def _person(unionid: str | None, at: datetime) -> Person:
     return person
 
 
-def issue_token(identity: Identity, at: datetime) -> tuple[str, datetime]:
-    """A new bearer token for one device and when it ends; only its hash is kept."""
-    token, ends = secrets.token_urlsafe(32), at + VOTER_TOKEN_LIFE
-    db.session.add(VoterToken(token_hash=token_hash(token), identity_id=identity.id, issued_at=at, expires_at=ends))
-    db.session.flush()
-    return token, ends
-
-
 def voter_of(token: str, at: datetime) -> Voter | None:
     """The voter a token stands for; None for one that is unknown, tampered with, revoked or over."""
-    found = db.session.scalar(select(VoterToken).where(VoterToken.token_hash == token_hash(token)))
-    if found is None or found.revoked_at is not None or found.expires_at <= at:
-        return None
-    return Voter(found.identity)
+    found = find_token(token, at)
+    return None if found is None else Voter(found.identity, found.door)
 
 
 def create_staff(username: str, name: str, role: str, password: str, at: datetime) -> Staff:
@@ -189,8 +241,3 @@ def close_session(token: str, at: datetime) -> None:
     if session is not None and session.ended_at is None:
         session.ended_at = at
         audit.record(f"staff:{session.staff.username}", "staff.logged-out", f"staff:{session.staff.username}", at)
-
-
-def token_hash(token: str) -> str:
-    # Tokens are 256 random bits: a plain hash is enough, there is nothing to guess.
-    return hashlib.sha256(token.encode()).hexdigest()

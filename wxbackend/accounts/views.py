@@ -6,6 +6,7 @@ import hashlib
 import json
 import secrets
 from dataclasses import asdict
+from datetime import datetime
 from typing import Any
 
 from flask import Blueprint as PageBlueprint
@@ -15,8 +16,8 @@ from werkzeug import Response
 
 from wxbackend import clock, store, wechat
 from wxbackend.accounts import service as accounts
-from wxbackend.accounts.finders import VOTER_COOKIE
-from wxbackend.accounts.rules import STATE_LIFE, VOTER_TOKEN_LIFE, safe_next
+from wxbackend.accounts.finders import VOTER_COOKIE, optional_voter, sent_token
+from wxbackend.accounts.rules import STATE_LIFE, TAP_LIFE, VOTER_TOKEN_LIFE, safe_next
 from wxbackend.accounts.schemas import CodeSchema, PasswordSchema, TokenSchema
 from wxbackend.extensions import db, settings
 from wxbackend.problems import Problem
@@ -48,12 +49,12 @@ class LoginAway(Problem):
 @api_bp.arguments(CodeSchema)
 @api_bp.response(200, TokenSchema)
 def login_miniprogram(form: dict[str, Any]) -> dict[str, Any]:
-    """Exchange a mini program's login code for a bearer token."""
+    """Exchange a mini program's login code for a bearer token; one of hers that is sent along ends with it."""
     if not store.ping():
         raise LoginAway(retry_after=60)
     user = wechat.login_code(form["code"])
     at = clock.now()
-    token, ends = accounts.issue_token(accounts.login(user, at), at)
+    token, ends = accounts.issue_token(accounts.login(user, at), at, "miniprogram", replaces=sent_token(VOTER_COOKIE))
     db.session.commit()
     return {"token": token, "expires_at": ends}
 
@@ -87,37 +88,89 @@ def _count_try(what: str, whose: str, most: int) -> None:
         raise TooManyTries(retry_after=tries.retry_after_seconds)
 
 
+@api_bp.route("/logout", methods=["POST"])
+@access("voter")
+@api_bp.response(204)
+def logout() -> Response:
+    """This device is logged out: its token is refused from now on."""
+    accounts.revoke_token(sent_token(VOTER_COOKIE), clock.now())
+    db.session.commit()
+    response = Response(status=204)
+    response.delete_cookie(VOTER_COOKIE)
+    return response
+
+
+def tap_url(next_url: str) -> str:
+    """Where a button leads that asks WeChat for more than the openid (nickname is not kept; the unionid is what we want).
+
+    A page that lands on snsapi_userinfo is shown by WeChat as a preview, with virtual identities. So it is asked only by somebody who
+    was here already and pressed something: the button's address carries a mark that this browser's session was given when the button
+    was drawn. A landing (an article's link, a QR, a forwarded address) has no such mark and is let in silently, as ever. The mark
+    serves once, for ten minutes.
+    """
+    mark = secrets.token_hex(8)
+    session["tap"] = {"mark": mark, "at": clock.now().timestamp()}
+    return url_for("door.login_h5", scope="userinfo", tap=mark, next=safe_next(next_url))
+
+
 @bp.get("/login/h5")
 @access("public")
 def login_h5() -> Response:
-    """Off to WeChat, silently; `state` comes back with the code and must fit this browser's cookie."""
-    state = secrets.token_hex(16)
-    session["login"] = {"state": state, "next": safe_next(request.args.get("next")), "at": clock.now().timestamp()}
-    return redirect(wechat.oauth_url(settings.public_url + url_for("door.login_h5_callback"), state))
+    """Off to WeChat, silently unless a fresh tap asked for more (see `tap_url`); `state` comes back with the code and must fit this
+    browser's cookie."""
+    state, at = secrets.token_hex(16), clock.now().timestamp()
+    scope = "snsapi_userinfo" if request.args.get("scope") == "userinfo" and _was_tapped(at) else "snsapi_base"
+    session["login"] = {"state": state, "next": safe_next(request.args.get("next")), "at": at}
+    return redirect(wechat.oauth_url(settings.public_url + url_for("door.login_h5_callback"), state, scope))
+
+
+def _was_tapped(at: float) -> bool:
+    given = session.pop("tap", None) or {"mark": "", "at": 0}
+    sent = request.args.get("tap", "")
+    fits = bool(sent) and secrets.compare_digest(sent.encode(), given["mark"].encode())
+    return fits and at - given["at"] <= TAP_LIFE.total_seconds()
 
 
 @bp.get("/login/h5/callback")
 @access("public", writes=True)
 def login_h5_callback() -> Response:
-    """Back from WeChat: the code becomes a cookie, the address becomes clean."""
+    """Back from WeChat: the code becomes a cookie, the address becomes clean.
+
+    Whoever asks for this address again later (a refresh, a page kept in the history) has her cookie already: she is led on, too.
+    """
     at, started = clock.now(), session.get("login") or {}
+    try:
+        return _logged_in(started, at)
+    except (StateMismatch, wechat.CodeRefused):
+        if optional_voter(at) is None:
+            raise
+        return redirect(started.get("next", "/"))
+
+
+def _logged_in(started: dict[str, Any], at: datetime) -> Response:
     code, state = request.args.get("code", ""), request.args.get("state", "")
     fits = bool(started) and secrets.compare_digest(state.encode(), started["state"].encode())   # no cookie: nothing to fit
     if not code or not fits or at.timestamp() - started["at"] > STATE_LIFE.total_seconds():
         raise StateMismatch()
-    identity = accounts.login(_user_of(code, state), at)
-    token, _ends = accounts.issue_token(identity, at)
+    user, is_repeated = _user_of(code, state)
+    if user.is_snapshot and is_repeated:   # 使用完整服务 loads this very address again: from the beginning, with a code of her own
+        return redirect(started["next"])
+    if user.is_snapshot:
+        raise accounts.VirtualIdentity(next=started["next"])
+    identity = accounts.login(user, at)
+    token, _ends = accounts.issue_token(identity, at, "h5", replaces=sent_token(VOTER_COOKIE))
+    accounts.wonder(identity, at)
     db.session.commit()
     return with_voter_cookie(redirect(started["next"]), token)
 
 
-def _user_of(code: str, state: str) -> wechat.WxUser:
-    """WeChat's answer for a code, remembered five minutes: phones ask for the callback twice. Raises LoginAway.
+def _user_of(code: str, state: str) -> tuple[wechat.WxUser, bool]:
+    """WeChat's answer for a code, remembered five minutes: phones ask for the callback twice; and whether it was. Raises LoginAway.
 
     Remembered for that login alone: with the state of another, a code seen over somebody's shoulder is used up as WeChat means it.
     """
     name = "oauth:" + hashlib.sha256(f"{state}|{code}".encode()).hexdigest()
-    user = None
+    user = known = None
     try:
         with store.lock(name + ":lock", 10, 8):
             known = store.get(name)
@@ -126,7 +179,7 @@ def _user_of(code: str, state: str) -> wechat.WxUser:
     except (store.StoreAway, store.StillLocked) as e:
         if user is None:   # else the code is spent, and its answer good
             raise LoginAway(retry_after=60) from e
-    return user
+    return user, known is not None
 
 
 def with_voter_cookie(response: Response, token: str) -> Response:

@@ -10,6 +10,7 @@ from datetime import date, datetime
 from sqlalchemy import Select, select
 
 from wxbackend import keys
+from wxbackend.accounts import service as accounts
 from wxbackend.ballots import rules
 from wxbackend.ballots.models import Ballot
 from wxbackend.campaigns.models import Campaign, Subject
@@ -20,6 +21,13 @@ from wxbackend.problems import Problem
 class ReceiptUnknown(Problem):
     status, type, title = 404, "receipt-unknown", "没有找到这张凭证。"
     hint = "请对着图再看一眼，或重新扫一次。"
+
+
+class ReceiptVoided(ReceiptUnknown):
+    """One person voted by two doors before it was known that she is one: the earlier ballot of the day counts."""
+
+    status, type, title = 410, "receipt-voided", "这张凭证不算数了。"
+    hint = "同一个人那天先从另一个入口投过一票，按先投的那票算。"
 
 
 @dataclass(frozen=True)
@@ -72,17 +80,37 @@ def receipt_of(ballot: Ballot) -> Receipt:
 
 
 def read_token(text: str) -> Receipt:
-    """The receipt of a scanned token. Raises ReceiptUnknown for a broken, foreign or voided one."""
+    """The receipt of a scanned token. Raises ReceiptUnknown for a broken or foreign one, ReceiptVoided."""
+    ballot = _read(text)
+    if ballot.void_no:
+        raise ReceiptVoided()
+    return receipt_of(ballot)
+
+
+def evidence(text: str) -> Receipt:
+    """As `read_token`, but a voided receipt still shows that its voter voted that day: the receipt that counts. Raises ReceiptUnknown."""
+    return receipt_of(standing(_read(text)))
+
+
+def standing(ballot: Ballot) -> Ballot:
+    """The ballot that counts for what this one was cast for: itself, or the same person's of that day where it was voided."""
+    if ballot.void_no == 0:
+        return ballot
+    same = (Ballot.quota_key == ballot.quota_key, Ballot.person_id == ballot.person_id, Ballot.day == ballot.day)
+    return db.session.scalars(_live().where(*same)).one()
+
+
+def _read(text: str) -> Ballot:
     receipt_id = rules.read_token(_key(), text)
-    ballot = db.session.scalar(_live().where(Ballot.receipt_id == receipt_id)) if receipt_id else None
+    ballot = db.session.scalar(select(Ballot).where(Ballot.receipt_id == receipt_id)) if receipt_id else None
     if ballot is None:
         raise ReceiptUnknown()
-    return receipt_of(ballot)
+    return ballot
 
 
 def receipts_of(campaign: Campaign, person_id: int) -> list[Receipt]:
     """A person's live receipts in one campaign, newest first."""
-    query = _live().where(Ballot.campaign_id == campaign.id, Ballot.person_id == person_id)
+    query = _live().where(Ballot.campaign_id == campaign.id, Ballot.person_id == accounts.surviving(person_id))
     return [receipt_of(b) for b in db.session.scalars(query.order_by(Ballot.cast_at.desc(), Ballot.id.desc()))]
 
 
@@ -95,9 +123,12 @@ def receipt_on(campaign: Campaign, person_id: int, day: date, subject: Subject |
 
 
 def by_code(campaign: Campaign, person_id: int, code: str) -> Receipt | None:
-    """The person's own receipt with these eight characters."""
-    typed = rules.tidy(code[:20])
-    return next((r for r in receipts_of(campaign, person_id) if r.code.replace("-", "") == typed), None)
+    """The person's own receipt with these eight characters; where that one was voided, the one that counts."""
+    typed, key = rules.tidy(code[:20]), _key()
+    query = select(Ballot).where(Ballot.campaign_id == campaign.id, Ballot.person_id == accounts.surviving(person_id))
+    cast = db.session.scalars(query.order_by(Ballot.id.desc()))
+    found = next((b for b in cast if rules.code_of(key, b.receipt_id).replace("-", "") == typed), None)
+    return receipt_of(standing(found)) if found is not None else None
 
 
 def _live() -> Select[Ballot]:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 import time
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 
 import structlog
@@ -15,24 +14,35 @@ from sqlalchemy import Select, insert, select
 from sqlalchemy.exc import IntegrityError, InterfaceError, OperationalError
 
 from wxbackend import captcha, store
+from wxbackend.accounts import service as accounts
 from wxbackend.accounts.service import Voter
 from wxbackend.ballots import rules, sql
 from wxbackend.ballots.models import Ballot, BallotBatch
-from wxbackend.ballots.receipts import Receipt, ReceiptUnknown, by_code, read_token, receipt_of, receipt_on, receipts_of
+from wxbackend.ballots.receipts import (
+    Receipt,
+    ReceiptUnknown,
+    ReceiptVoided,
+    by_code,
+    read_token,
+    receipt_of,
+    receipt_on,
+    receipts_of,
+    standing,
+)
 from wxbackend.ballots.tally import Difference, recount, tally
+from wxbackend.campaigns import service as campaigns
 from wxbackend.campaigns.models import Campaign, Subject
 from wxbackend.campaigns.rules import Grade
 from wxbackend.extensions import db
 from wxbackend.problems import Problem, Unavailable
 
 __all__ = ["AlreadyVoted", "CampaignClosed", "CampaignNotOpen", "DatabaseLost", "Difference", "GradeNotOffered", "NotHosted", "Outcome",
-           "Receipt", "ReceiptUnknown", "Vote", "by_code", "cast", "cast_many", "check_open", "known_source", "quota_key",
+           "Receipt", "ReceiptUnknown", "ReceiptVoided", "Vote", "by_code", "cast", "cast_many", "check_open", "known_source", "quota_key",
            "read_token", "receipt_of", "receipt_on", "receipts_of", "recount", "tally", "today"]
 log = structlog.get_logger()
 TRIES_A_MINUTE = 20
 WAIT_FOR_RUNNING_SECONDS, WAIT_UNKNOWN_SECONDS = 3.0, 0.5
 ANNOUNCED_SECONDS = 5   # longer than anybody waits
-SHARD = str(os.getpid() % 16)   # of the tally: processes seldom share a row, and the rows stay few
 
 
 class CampaignNotOpen(Problem):
@@ -95,7 +105,7 @@ def cast(campaign: Campaign, subject: Subject, voter: Voter, grade: str, captcha
          source_code: str = "") -> Outcome:
     """Cast today's ballot, or return the one this very request made before.
 
-    Raises CampaignNotOpen, CampaignClosed, NotHosted, GradeNotOffered, AlreadyVoted, TooOften, CaptchaExpired, CaptchaWrong,
+    Raises WrongDoor, CampaignNotOpen, CampaignClosed, NotHosted, GradeNotOffered, AlreadyVoted, TooOften, CaptchaExpired, CaptchaWrong,
     DatabaseLost. Whoever has voted today spends no captcha; a request whose answer was lost finds its ballot after the close, too.
     """
     person_id, day, spent, key = voter.person_id, campaign.day(at), captcha.mac_of(captcha_id), quota_key(campaign, subject)
@@ -106,6 +116,7 @@ def cast(campaign: Campaign, subject: Subject, voter: Voter, grade: str, captcha
         if repeated is None:
             raise
         return repeated
+    campaigns.check_door(campaign, voter.appid)
     chosen = next((g for g in Grade if g.value == grade and subject.offers(g)), None)
     if chosen is None:
         raise GradeNotOffered()
@@ -177,28 +188,32 @@ def cast_many(votes: Sequence[Vote], at: datetime) -> list[Outcome | AlreadyVote
 
 
 def _write(votes: Sequence[Vote], batch_id: str, at: datetime) -> None:
-    # Sorted by person, so that two batches lock rows in one order and never wait for each other in a ring.
+    db.session.execute(insert(BallotBatch).values(id=batch_id, at=at))
+    # Sorted by person, so that two batches lock rows in one order and never wait for each other in a ring. Persons are held first:
+    # of somebody who is merged at this moment the ballot is in before, where the merge finds it, or it is cast by who she is afterwards.
+    now = accounts.hold_all({v.person_id for v in votes})
+    votes = [replace(v, person_id=now[v.person_id]) for v in votes]
     rows = [{"receipt_id": v.receipt_id, "captcha_hash": v.captcha_hash, "campaign_id": v.campaign_id, "subject_id": v.subject_id,
              "quota_key": v.quota_key, "person_id": v.person_id, "day": v.day, "void_no": 0, "grade": v.grade.value,
              "source_code": v.source_code, "door": v.door, "degraded": v.degraded, "cast_at": at}
             for v in sorted(votes, key=lambda v: (v.person_id, v.quota_key))]
-    db.session.execute(insert(BallotBatch).values(id=batch_id, at=at))
     sql.insert_missing(Ballot, rows)
     kept = set(db.session.scalars(select(Ballot.receipt_id).where(Ballot.receipt_id.in_([v.receipt_id for v in votes]))))
     moves = Counter((v.subject_id, v.day, v.grade.value) for v in votes if v.receipt_id in kept)
     for (subject_id, day, grade), count in sorted(moves.items()):
-        sql.add_to_tally(subject_id, day, grade, SHARD, count)
+        sql.add_to_tally(subject_id, day, grade, sql.SHARD, count)
     db.session.commit()
 
 
 def _outcome(vote: Vote) -> Outcome | AlreadyVoted:
     ballot = db.session.scalar(select(Ballot).where(Ballot.receipt_id == vote.receipt_id))
     if ballot is not None:
-        return Outcome(receipt_of(ballot), True)
+        return Outcome(receipt_of(standing(ballot)), True)
+    person_id = accounts.surviving(vote.person_id)   # she may have been merged since the batch began
     ballot = db.session.scalar(select(Ballot).where(Ballot.captcha_hash == vote.captcha_hash))
-    if ballot is not None and ballot.person_id == vote.person_id:
-        return Outcome(receipt_of(ballot), False)
-    ballot = db.session.scalar(_live_of(vote.quota_key, vote.person_id, vote.day))
+    if ballot is not None and ballot.person_id == person_id:
+        return Outcome(receipt_of(standing(ballot)), False)
+    ballot = db.session.scalar(_live_of(vote.quota_key, person_id, vote.day))
     if ballot is None:
         raise RuntimeError("a vote neither went in nor met another")
     return AlreadyVoted(receipt_of(ballot))
@@ -218,9 +233,9 @@ def _earlier(spent: str, person_id: int, key: str, day: date) -> Outcome | None:
 
 
 def _same(spent: str, person_id: int, key: str) -> Outcome | None:
-    """What this very request made before."""
+    """What this very request made before, or the ballot that counts in its place."""
     ballot = db.session.scalar(select(Ballot).where(Ballot.captcha_hash == spent, Ballot.person_id == person_id, Ballot.quota_key == key))
-    return Outcome(receipt_of(ballot), False) if ballot is not None else None
+    return Outcome(receipt_of(standing(ballot)), False) if ballot is not None else None
 
 
 def _live_of(key: str, person_id: int, day: date) -> Select[Ballot]:

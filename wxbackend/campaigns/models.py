@@ -9,7 +9,7 @@ from sqlalchemy import JSON, CheckConstraint, ForeignKey, String, Text, UniqueCo
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from wxbackend import clock, keys
-from wxbackend.campaigns.rules import Grade, Phase, day_number, is_open, phase
+from wxbackend.campaigns.rules import DOORS, Grade, Phase, day_number, is_open, phase
 from wxbackend.extensions import Base, Id, Instant, LongText
 
 
@@ -40,6 +40,7 @@ class Campaign(Base):
     quota: Mapped[str] = mapped_column(String(10), default="subject")
     results: Mapped[str] = mapped_column(String(12), default="after-close")
     captcha: Mapped[str] = mapped_column(String(16), default="colour")
+    doors: Mapped[list[str]] = mapped_column(JSON, default=lambda: list(DOORS))   # where voters may come in, the main one first
     alternates: Mapped[int] = mapped_column(default=30)
     publicity_days: Mapped[int] = mapped_column(default=5)
     entropy: Mapped[list[dict[str, str]]] = mapped_column(JSON)      # [{"source": "ssq", "issue": "2022005"}]

@@ -17,6 +17,8 @@ class Grade(Enum):
     POOR = "差"
 
 
+# Where a voter may come from: the public account (web login and links in its chat: one openid), the mini program (another openid).
+DOORS = ("account", "miniprogram")
 LABELS = {Grade.EXCELLENT: "很好", Grade.GOOD: "不错", Grade.FAIR: "一般", Grade.POOR: "不好"}
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from wxbackend.campaigns.rules import Grade
+from wxbackend.campaigns.rules import DOORS, Grade
 from wxbackend.shapes import Schema, ValidationError, fields, validate, validates, validates_schema
 
 SLUG = validate.Regexp(r"^[a-z0-9][a-z0-9-]{1,38}[a-z0-9]\Z", error="网址名用小写字母、数字和短横线，3到40个。")
@@ -156,6 +156,9 @@ class CampaignDocument(Schema):
     quota = fields.String(load_default="subject", validate=one_of("subject", "campaign"))
     results = fields.String(load_default="after-close", validate=one_of("live", "after-close", "hidden"))
     captcha = fields.String(load_default="colour", validate=one_of("colour", "arithmetic"))
+    doors = fields.List(fields.String(validate=one_of(*DOORS)), load_default=None, allow_none=True,
+                        validate=validate.Length(1, len(DOORS), error="投票入口写1到2个。"),
+                        metadata={"description": "where voters may come in, the main one first; both need apps that are bound"})
     alternates = fields.Integer(load_default=30, strict=True, validate=validate.Range(0, 10_000))
     publicity_days = fields.Integer(load_default=5, strict=True, validate=validate.Range(1, 60))
     entropy = fields.List(fields.Nested(EntropySchema), load_default=list, validate=validate.Length(max=4))
@@ -171,6 +174,11 @@ class CampaignDocument(Schema):
             ZoneInfo(value)
         except (KeyError, ValueError, OSError) as e:
             raise ValidationError("没有这个时区，深圳写 Asia/Shanghai。") from e
+
+    @validates("doors")
+    def doors_differ(self, value: list[str] | None, **_: Any) -> None:
+        if value and len(set(value)) != len(value):
+            raise ValidationError("同一个入口写了两次。")
 
     @validates_schema
     def whole(self, data: dict[str, Any], **_: Any) -> None:
@@ -223,8 +231,10 @@ class CampaignOut(Schema):
     freeze_at = fields.AwareDateTime()
     quota = fields.String()
     captcha = fields.String()
+    doors = fields.List(fields.String(), metadata={"description": "where voters may come in now: account, miniprogram"})
     subjects = fields.List(fields.Nested(SubjectOut))
     prizes = fields.List(fields.Nested(PrizeOut))
     content = fields.Dict()
+    notice_template = fields.String(allow_none=True, metadata={"description": "subscribe message about the result, asked for at the entry"})
     rules = fields.Raw(metadata={"description": "the rules as published"})
     rules_sha256 = fields.String()

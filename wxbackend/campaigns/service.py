@@ -6,6 +6,7 @@ import base64
 import io
 import json
 import secrets
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -16,7 +17,7 @@ from wxbackend import audit, jobs, keys
 from wxbackend.campaigns import packing
 from wxbackend.campaigns.binding import campaign_binding, canonical_json, commitment
 from wxbackend.campaigns.models import Box, Campaign, Prize, RulesVersion, Source, Subject
-from wxbackend.campaigns.rules import LABELS, Grade, Window, live_demo_drawing, live_demo_window
+from wxbackend.campaigns.rules import DOORS, LABELS, Grade, Window, live_demo_drawing, live_demo_window
 from wxbackend.campaigns.schemas import CampaignDocument
 from wxbackend.extensions import db, settings
 from wxbackend.problems import Problem
@@ -34,6 +35,12 @@ class NoSuchCampaign(Problem):
 class AlreadyPublished(Problem):
     status, type, title = 409, "already-published", "活动已经发布，规则不能再改。"
     hint = "要改时间或奖品，请发一则补充公告。"
+
+
+class WrongDoor(Problem):
+    """The campaign is not open to voters from this side; which one it is open to is said."""
+
+    status, type, title = 403, "wrong-door", "这个活动请从公众号进来。"
 
 
 class CannotPublish(Problem):
@@ -74,6 +81,37 @@ def subject_of(campaign: Campaign, key: str | None) -> Subject:
     raise NoSuchCampaign("没有找到这个评议项目。")
 
 
+def open_doors(campaign: Campaign) -> list[str]:
+    """The doors that count now: as many as the campaign names while unionid joins a person's two openids, else its first alone.
+
+    Asked at each vote, so that nobody has two because somebody at the institution undid the binding.
+    """
+    return list(campaign.doors) if doors_joined() else campaign.doors[:1]
+
+
+def doors_joined() -> bool:
+    """Whether WeChat tells us that somebody in the mini program is somebody in the account: bound to one 开放平台 account."""
+    return settings.has_miniprogram and settings.apps_bound
+
+
+def check_door(campaign: Campaign, appid: str) -> None:
+    """Whoever votes, enters or sends evidence came by a door of this campaign. Raises WrongDoor."""
+    came_by = "miniprogram" if settings.has_miniprogram and appid == settings.miniprogram_appid else "account"
+    doors = open_doors(campaign)
+    if came_by in doors:
+        return
+    if doors == ["miniprogram"]:
+        raise WrongDoor("这个活动请从小程序进来。", hint="这样每人每天只有一票。请打开小程序再来，这里的网页和聊天不收。", doors=doors)
+    name = campaign.content.get("account", {}).get("name") or settings.account_name
+    raise WrongDoor(hint=f"这样每人每天只有一票。请打开公众号“{name}”，从文章或菜单进来投票。", doors=doors)
+
+
+def still_changing(campaign_ids: Collection[int], at: datetime) -> set[int]:
+    """Those of these campaigns whose list of tickets is not sealed nor due, held against a freeze until the transaction ends."""
+    query = select(Campaign.id).where(Campaign.id.in_(campaign_ids), Campaign.frozen_at.is_(None), Campaign.freeze_at > at)
+    return set(db.session.scalars(query.order_by(Campaign.id).with_for_update(read=True))) if campaign_ids else set()
+
+
 def entry_url(campaign: Campaign, source_code: str) -> str:
     """What a channel's QR holds: campaign and source, nothing about anybody."""
     return f"{settings.public_url.rstrip('/')}/c/{campaign.slug}?s={source_code}"
@@ -99,6 +137,7 @@ def _fill(campaign: Campaign, data: dict[str, Any], at: datetime) -> None:
     window = live_demo_window(at, ZoneInfo(data["zone"])) if data["live_demo"] else Window(**data["window"])
     for name, value in window._asdict().items():
         setattr(campaign, name, value)
+    campaign.doors = data["doors"] or list(DOORS if doors_joined() else DOORS[:1])
     for name in ("title", "mode", "zone", "quota", "results", "captcha", "alternates", "publicity_days", "content"):
         setattr(campaign, name, data[name])
     campaign.entropy = [_drawing(item) for item in data["entropy"]] or [live_demo_drawing(window)]
@@ -149,6 +188,7 @@ def publish(campaign: Campaign, actor: str, at: datetime) -> RulesVersion:
         raise AlreadyPublished()
     if at >= campaign.closes_at:
         raise CannotPublish("投票时间已经过完了，不能发布。", hint="请先改草稿里的时间。")
+    _check_doors(campaign)
     salt = secrets.token_hex(16) if campaign.boxes else ""
     rules = rules_of(campaign, packing.boxes_sha256(packing_list(campaign, salt)) if salt else "")
     canonical = canonical_json(rules).decode()
@@ -164,6 +204,19 @@ def publish(campaign: Campaign, actor: str, at: datetime) -> RulesVersion:
     return version
 
 
+def _check_doors(campaign: Campaign) -> None:
+    """Raises CannotPublish where one person could come in as two."""
+    if "miniprogram" in campaign.doors and not settings.has_miniprogram:
+        raise CannotPublish("还没有接小程序，这个活动不能从小程序投票。", hint="请把投票入口改成只从公众号进。",
+                            errors=[{"pointer": "#/doors", "detail": "还没有接小程序，请改成只从公众号进。"}])
+    if len(campaign.doors) > 1 and not settings.apps_bound:
+        raise CannotPublish(
+            "公众号和小程序还没有绑在同一个微信开放平台账号下，不能两边都收票。",
+            hint="没绑定，微信就不告诉我们两边是不是同一个人（没有unionid），一个人一天能投两票。请选一样：只从公众号进，或只从小程序进；"
+                 "或者先到 open.weixin.qq.com 把两个都绑上，再请管服务器的同事把 APPS_BOUND 设成 true。",
+            errors=[{"pointer": "#/doors", "detail": "两边没有绑定，只能选一个入口。"}])
+
+
 def rules_of(campaign: Campaign, boxes_sha256: str) -> dict[str, Any]:
     """The rules as published, bound to their own hash under `campaign`."""
     def say(instant: datetime) -> str:
@@ -171,6 +224,7 @@ def rules_of(campaign: Campaign, boxes_sha256: str) -> dict[str, Any]:
 
     rules: dict[str, Any] = {
         "protocol": "wxdraw/1", "title": campaign.title, "mode": campaign.mode, "zone": campaign.zone, "quota": campaign.quota,
+        "doors": list(campaign.doors),
         "opens_at": say(campaign.opens_at), "closes_at": say(campaign.closes_at),
         "evidence_until": say(campaign.evidence_until), "freeze_at": say(campaign.freeze_at),
         "subjects": [{"key": s.key, "category": s.category, "title": s.title, "grades": [g["grade"] for g in s.grades]}

@@ -10,6 +10,7 @@ from flask_smorest import Blueprint
 from wxbackend import clock
 from wxbackend.campaigns import service as campaigns
 from wxbackend.campaigns.schemas import CampaignOut
+from wxbackend.extensions import settings
 from wxbackend.web import access
 
 bp = Blueprint("campaigns", __name__, url_prefix="/api/v1/campaigns", description="活动")
@@ -25,5 +26,7 @@ def show(slug: str) -> dict[str, Any]:
              "quota", "captcha", "subjects", "prizes", "content")
     rules = campaign.rules
     return {name: getattr(campaign, name) for name in names} | {
+        "doors": campaigns.open_doors(campaign),
         "state": campaign.phase(at).value, "now": at, "day": campaign.day(at),
+        "notice_template": settings.notice_template.partition("|")[0].strip() or None if settings.has_miniprogram else None,
         "rules": json.loads(rules.canonical) if rules else None, "rules_sha256": rules.sha256 if rules else None}

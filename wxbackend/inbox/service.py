@@ -146,6 +146,8 @@ def _greet(message: Message, identity: Identity, at: datetime) -> str:
     campaign = next((c for c in running if c.slug == slug), None) or next((c for c in running if c.is_hosted), next(iter(running), None))
     if campaign is not None and not campaign.is_open(at):
         return words.closed(campaign, _mine_url(campaign))
+    if campaign is not None:
+        campaigns.check_door(campaign, identity.appid)
     link = link_to(campaign, identity, code or CHAT, at) if campaign else ""
     own = duties.greeting(campaign, at)
     return _filled(own, campaign, link) if own else words.greeting(campaign, link)
@@ -158,6 +160,7 @@ def _to_vote_somewhere(identity: Identity, at: datetime) -> str:
 
 
 def _on_picture(message: Message, identity: Identity, campaign: Campaign, arrived_at: datetime, at: datetime) -> str:
+    campaigns.check_door(campaign, identity.appid)
     sent = evidence_instant(message.create_time, arrived_at)
     submission = submissions.open_from_chat(campaign, identity.person_id, message.media_id, f"chat:{message.dedupe_key}", sent, at)
     payload: dict[str, Any] = {"submission": submission.id}
@@ -262,6 +265,7 @@ def _on_words(text: str, pair: Pair, campaign: Campaign, person_id: int) -> str:
 
 
 def _on_pair(pair: Pair, campaign: Campaign, person_id: int, at: datetime) -> str:
+    campaigns.check_door(campaign, settings.account_appid)
     if pair.is_ambiguous:
         return words.AMBIGUOUS
     if pair.name is None or pair.phone is None:
@@ -285,6 +289,7 @@ def _agree(campaign: Campaign, person_id: int, at: datetime) -> str:
 
 
 def _enter(campaign: Campaign, person_id: int, name: str, phone: str, at: datetime) -> str:
+    campaigns.check_door(campaign, settings.account_appid)
     chat = _chat(campaign, person_id)
     chat.held_sealed, chat.held_until = "", None
     who = submissions.named(submissions.enter(campaign, person_id, submissions.EntryForm(name, phone, consents=ASKED_IN_CHAT), at))
@@ -297,6 +302,7 @@ def _enter(campaign: Campaign, person_id: int, name: str, phone: str, at: dateti
 
 def _on_code(text: str, campaign: Campaign, person_id: int, source_key: str, at: datetime) -> str:
     """The eight characters typed instead of a picture: looked up among the sender's own receipts."""
+    campaigns.check_door(campaign, settings.account_appid)
     receipt = receipts.by_code(campaign, person_id, text)
     if receipt is None:
         return words.CODE_UNKNOWN
@@ -322,6 +328,7 @@ def _leave(person_id: int, at: datetime) -> str:
 def _to_vote(campaign: Campaign, identity: Identity, at: datetime, source_code: str = "") -> str:
     if not campaign.is_open(at):
         return words.closed(campaign, _mine_url(campaign))
+    campaigns.check_door(campaign, identity.appid)
     return words.vote_link(campaign, link_to(campaign, identity, source_code or CHAT, at))
 
 

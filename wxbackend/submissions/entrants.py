@@ -10,6 +10,7 @@ from sqlalchemy import Select, select
 from sqlalchemy.exc import IntegrityError
 
 from wxbackend import audit, keys
+from wxbackend.accounts import service as accounts
 from wxbackend.campaigns.models import Campaign
 from wxbackend.extensions import db
 from wxbackend.problems import Problem
@@ -65,7 +66,15 @@ class Named:
 
 def entrant(campaign: Campaign, person_id: int) -> Entrant | None:
     """The person's entry, unless withdrawn."""
-    return db.session.scalar(_query(campaign, person_id).where(Entrant.withdrawn_at.is_(None)))
+    return next(iter(entries_of(campaign, person_id)), None)
+
+
+def entries_of(campaign: Campaign, person_id: int) -> list[Entrant]:
+    """A person's entries that are not withdrawn: one; in a frozen campaign also those of whoever was merged into her since."""
+    hers = accounts.all_ids(person_id)
+    found = db.session.scalars(select(Entrant).where(Entrant.campaign_id == campaign.id, Entrant.person_id.in_(hers),
+                                                     Entrant.withdrawn_at.is_(None)))
+    return sorted(found, key=lambda entry: hers.index(entry.person_id))
 
 
 def entrants(campaign: Campaign) -> dict[int, Entrant]:
@@ -84,6 +93,7 @@ def enter(campaign: Campaign, person_id: int, form: EntryForm, at: datetime) -> 
     if at >= campaign.evidence_until or not campaign.is_published:
         raise EntryClosed()
     name, phone, guardian = _checked(form)
+    person_id = accounts.hold(person_id)
     found = db.session.scalar(_query(campaign, person_id))
     try:
         with db.session.begin_nested():
@@ -99,7 +109,7 @@ def enter(campaign: Campaign, person_id: int, form: EntryForm, at: datetime) -> 
 
 def correct(campaign: Campaign, person_id: int, name: str, phone: str, at: datetime) -> Entrant:
     """Set name and phone right until the list is frozen. Raises NotEntered, EntryInvalid."""
-    found = entrant(campaign, person_id)
+    found = entrant(campaign, accounts.hold(person_id))
     if found is None:
         raise NotEntered()
     if campaign.frozen_at is not None or at >= campaign.freeze_at:

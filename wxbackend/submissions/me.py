@@ -9,6 +9,7 @@ from flask_smorest import Blueprint
 from sqlalchemy import select
 
 from wxbackend import clock
+from wxbackend.accounts import service as accounts
 from wxbackend.ballots import receipts
 from wxbackend.ballots.models import Ballot
 from wxbackend.campaigns import service as campaigns
@@ -26,8 +27,9 @@ bp = Blueprint("me", __name__, url_prefix="/api/v1/me", description="我的")
 def my_campaigns() -> list[Campaign]:
     """Campaigns the caller has voted, entered or sent something in."""
     ids: set[int] = set()
+    hers = accounts.all_ids(g.voter.person_id)
     for model in (Ballot, Entrant, Submission):
-        ids.update(db.session.scalars(select(model.campaign_id).where(model.person_id == g.voter.person_id).distinct()))
+        ids.update(db.session.scalars(select(model.campaign_id).where(model.person_id.in_(hers)).distinct()))
     return list(db.session.scalars(select(Campaign).where(Campaign.id.in_(ids)).order_by(Campaign.id)))
 
 

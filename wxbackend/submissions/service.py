@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date, datetime
 from pathlib import Path
 
@@ -9,10 +10,12 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
 from wxbackend import audit, store
+from wxbackend.accounts import service as accounts
 from wxbackend.accounts.models import Staff
 from wxbackend.accounts.service import Voter
 from wxbackend.ballots import receipts
 from wxbackend.ballots.receipts import Receipt
+from wxbackend.campaigns import service as campaigns
 from wxbackend.campaigns.models import Campaign
 from wxbackend.captcha import TooOften
 from wxbackend.extensions import db
@@ -32,6 +35,7 @@ from wxbackend.submissions.entrants import (
     enter,
     entrant,
     entrants,
+    entries_of,
     erase,
     named,
     phone_hash,
@@ -40,7 +44,8 @@ from wxbackend.submissions.models import ChatEntry, Submission
 from wxbackend.tickets import service as tickets
 
 __all__ = ["PURPOSES", "REASONS", "UNSAID", "Entrant", "EntryClosed", "EntryForm", "EntryInvalid", "Named", "NotEntered", "approve",
-           "correct", "enter", "entrant", "entrants", "forget", "judge", "named", "of", "open_from_chat", "phone_hash", "promote", "queue",
+           "correct", "enter", "entrant", "entrants", "entries_of", "forget", "judge", "named",
+           "of", "open_from_chat", "phone_hash", "promote", "queue",
            "receive_upload", "reject", "settle", "tap", "withdraw"]
 
 ACTIVITY = "vote"
@@ -80,8 +85,8 @@ class NoSuchSubmission(Problem):
 
 
 def of(campaign: Campaign, person_id: int) -> list[Submission]:
-    """A person's submissions, newest first."""
-    query = select(Submission).where(Submission.campaign_id == campaign.id, Submission.person_id == person_id)
+    """A person's submissions, newest first; in a frozen campaign also those of whoever was merged into her since."""
+    query = select(Submission).where(Submission.campaign_id == campaign.id, Submission.person_id.in_(accounts.all_ids(person_id)))
     return list(db.session.scalars(query.order_by(Submission.id.desc())))
 
 
@@ -108,6 +113,7 @@ def image_path(submission: Submission) -> Path:
 
 def tap(campaign: Campaign, person_id: int, day: date | None, at: datetime) -> Submission:
     """One tap for one day's own ballot: approved at once. `day` None is today. Raises NotEntered, NoBallotThatDay, EntryClosed."""
+    person_id = accounts.hold(person_id)
     if entrant(campaign, person_id) is None:
         raise NotEntered()
     _check_time(campaign, at)
@@ -123,14 +129,16 @@ def tap(campaign: Campaign, person_id: int, day: date | None, at: datetime) -> S
 def receive_upload(campaign: Campaign, voter: Voter, raw: bytes, form: EntryForm, at: datetime) -> Submission:
     """A screenshot sent through the page or the API with name and phone; what the caller did before is committed.
 
-    Raises EntryClosed, TooOften, ImageUnreadable, EntryInvalid.
+    Raises WrongDoor, EntryClosed, TooOften, ImageUnreadable, EntryInvalid.
     """
+    campaigns.check_door(campaign, voter.appid)
     _check_time(campaign, at)
     _count_upload(voter, at)
     db.session.commit()   # reading a picture takes seconds, and on SQLite an open transaction keeps everybody else from voting
     picture = images.open_picture(raw)
-    enter(campaign, voter.person_id, form, at)
-    submission = _new(campaign, voter.person_id, "upload", at, at, f"upload:{campaign.id}:{voter.person_id}:{picture.sha256[:40]}")
+    person_id = accounts.hold(voter.person_id)
+    enter(campaign, person_id, form, at)
+    submission = _new(campaign, person_id, "upload", at, at, f"upload:{campaign.id}:{person_id}:{picture.sha256[:40]}")
     return judge(submission, picture, at) if submission.state == "arriving" else submission
 
 
@@ -147,7 +155,7 @@ def _count_upload(voter: Voter, at: datetime) -> None:
 def open_from_chat(campaign: Campaign, person_id: int, media_id: str, source_key: str, evidence_at: datetime, at: datetime) -> Submission:
     """A picture announced by the account's callback; a job fetches it. Raises EntryClosed."""
     _check_time(campaign, evidence_at)
-    submission = _new(campaign, person_id, "chat", evidence_at, at, source_key)
+    submission = _new(campaign, accounts.hold(person_id), "chat", evidence_at, at, source_key)
     submission.media_id = media_id
     db.session.flush()
     return submission
@@ -155,6 +163,7 @@ def open_from_chat(campaign: Campaign, person_id: int, media_id: str, source_key
 
 def judge(submission: Submission, picture: images.Picture, at: datetime) -> Submission:
     """Decide what can be decided of a picture, keep its pixels. Raises AlreadyFrozen; then nothing is kept."""
+    _hold_sender(submission)
     submission.image_sha256 = picture.sha256
     _decide(submission, picture, at)
     submission.image_name = images.keep(picture.pixels)
@@ -166,7 +175,7 @@ def _decide(submission: Submission, picture: images.Picture, at: datetime) -> Su
     campaign, found = submission.campaign, _receipt_in(picture, submission)
     if found is not None:   # a receipt says itself which campaign it is of, whatever the chat was about
         submission.campaign = found.campaign
-        if found.person_id == submission.person_id:
+        if found.person_id == accounts.surviving(submission.person_id):
             return _approve_receipt(submission, found, "own-receipt", at)
         return _to_staff(submission, "foreign-receipt", day=None)
     if campaign.is_hosted:
@@ -176,15 +185,15 @@ def _decide(submission: Submission, picture: images.Picture, at: datetime) -> Su
 
 def _receipt_in(picture: images.Picture, submission: Submission) -> Receipt | None:
     """A receipt of a campaign that still takes evidence; of several in one picture the sender's own."""
-    foreign = None
+    foreign, sender = None, accounts.surviving(submission.person_id)
     for text in picture.codes:
         try:
-            receipt = receipts.read_token(text.rpartition("/")[2])
+            receipt = receipts.evidence(text.rpartition("/")[2])
         except receipts.ReceiptUnknown:
             continue
         if submission.evidence_at >= receipt.campaign.evidence_until:
             continue
-        if receipt.person_id == submission.person_id:
+        if receipt.person_id == sender:
             return receipt
         foreign = receipt
     return foreign
@@ -192,7 +201,7 @@ def _receipt_in(picture: images.Picture, submission: Submission) -> Receipt | No
 
 def promote(campaign: Campaign, person_id: int, at: datetime) -> list[Submission]:
     """Give tickets for what only waited for name and phone."""
-    waiting = [s for s in of(campaign, person_id) if s.state == "waiting"]
+    waiting = [s for s in of(campaign, accounts.hold(person_id)) if s.state == "waiting"]
     for submission in waiting:
         _grant(submission, at)
     return waiting
@@ -215,7 +224,8 @@ def approve(submission: Submission, staff: Staff, day: date | None, at: datetime
     submission.day, submission.decided_by, submission.decided_at = chosen, staff.id, at
     _grant(submission, at)
     if submission.state == "approved":
-        notices.tell(submission.person_id, "evidence", words.approved(chosen, len(tickets.of(campaign, submission.person_id))), at)
+        notices.tell(submission.person_id, "evidence", words.approved(chosen, len(tickets.of(campaign, submission.person_id))), at,
+                     campaign=campaign)
     audit.record(f"staff:{staff.username}", "submission.approved", f"submission:{submission.id}", at, facts={"day": chosen.isoformat()})
     return submission
 
@@ -231,7 +241,8 @@ def reject(submission: Submission, staff: Staff, reason: str, note: str, at: dat
     submission.decided_by, submission.decided_at = staff.id, at
     db.session.flush()
     campaign = submission.campaign
-    notices.tell(submission.person_id, "evidence", words.rejected(REASONS[reason], campaign.say(campaign.freeze_at), note[:200]), at)
+    notices.tell(submission.person_id, "evidence", words.rejected(REASONS[reason], campaign.say(campaign.freeze_at), note[:200]), at,
+                 campaign=campaign)
     audit.record(f"staff:{staff.username}", "submission.rejected", f"submission:{submission.id}", at, why=REASONS[reason])
     return submission
 
@@ -241,20 +252,24 @@ def withdraw(campaign: Campaign, person_id: int, at: datetime) -> None:
 
     After the freeze the tickets stay on the list, which nobody changes any more; name and phone are deleted all the same.
     """
-    found = entrant(campaign, person_id)
-    if found is None:
+    person_id = accounts.hold(person_id)
+    entries = entries_of(campaign, person_id)
+    if not entries:
         raise NotEntered()
     if at >= campaign.freeze_at and campaign.frozen_at is None:
         raise FreezeUnderWay()
     if campaign.frozen_at is None:
         for ticket in tickets.of(campaign, person_id):
             tickets.revoke(ticket, "本人退出", at)
-    _drop_pictures(campaign, person_id)
-    for submission in of(campaign, person_id):
+    sent = of(campaign, person_id)
+    _drop_pictures(sent)
+    for submission in sent:
         submission.state, submission.source_key = "dropped", None
-    for chat in db.session.scalars(select(ChatEntry).where(ChatEntry.campaign_id == campaign.id, ChatEntry.person_id == person_id)):
+    chats = select(ChatEntry).where(ChatEntry.campaign_id == campaign.id, ChatEntry.person_id.in_(accounts.all_ids(person_id)))
+    for chat in db.session.scalars(chats):
         chat.held_sealed, chat.held_until, chat.notified_at = "", None, None   # whoever comes back is told and asked anew
-    erase(campaign, found, at)
+    for entry in entries:
+        erase(campaign, entry, at)
 
 
 def settle(campaign: Campaign, at: datetime) -> int:
@@ -280,20 +295,21 @@ def _unused_receipt(campaign: Campaign, submission: Submission) -> Receipt | Non
 
 
 def forget(campaign: Campaign, kept: set[int], at: datetime) -> int:
-    """Delete names, phones and screenshots of everybody but `kept`, some time after the draw; how many people that were."""
-    senders = db.session.scalars(select(Submission.person_id).where(
-        Submission.campaign_id == campaign.id, Submission.image_name.is_not(None)).distinct())
-    gone = ({*entrants(campaign)} | {*senders}) - kept
-    for person_id in gone:
-        _drop_pictures(campaign, person_id)
-        found = entrant(campaign, person_id)
-        if found is not None:
-            erase(campaign, found, at)
-    return len(gone)
+    """Delete names, phones and screenshots of everybody but `kept`, some time after the draw; how many people that were.
+
+    Persons as the sealed list has them: who was merged since then has her rows where they were.
+    """
+    sent = db.session.scalars(select(Submission).where(Submission.campaign_id == campaign.id, Submission.image_name.is_not(None)))
+    pictures = [submission for submission in sent if submission.person_id not in kept]
+    entered = {person_id: entry for person_id, entry in entrants(campaign).items() if person_id not in kept}
+    _drop_pictures(pictures)
+    for entry in entered.values():
+        erase(campaign, entry, at)
+    return len({submission.person_id for submission in pictures} | entered.keys())
 
 
-def _drop_pictures(campaign: Campaign, person_id: int) -> None:
-    for submission in of(campaign, person_id):
+def _drop_pictures(sent: Sequence[Submission]) -> None:
+    for submission in sent:
         if submission.image_name:
             (images.folder() / submission.image_name).unlink(missing_ok=True)
             submission.image_name = None
@@ -319,6 +335,12 @@ def _new(campaign: Campaign, person_id: int, channel: str, evidence_at: datetime
         return db.session.scalars(select(Submission).where(Submission.source_key == source_key)).one()
 
 
+def _hold_sender(submission: Submission) -> None:
+    """From now on nobody merges the sender; the row says who she is. (Not `hold`'s answer: in a frozen campaign rows stay.)"""
+    accounts.hold(submission.person_id)
+    db.session.refresh(submission, ["person_id"])
+
+
 def _approve_receipt(submission: Submission, receipt: Receipt, reading: str, at: datetime) -> Submission:
     submission.reading, submission.receipt_id, submission.day = reading, receipt.receipt_id, receipt.day
     submission.decided_at = at
@@ -328,6 +350,7 @@ def _approve_receipt(submission: Submission, receipt: Receipt, reading: str, at:
 def _grant(submission: Submission, at: datetime) -> Submission:
     """The ticket, if name and phone are there; else the evidence waits for them."""
     assert submission.day is not None
+    _hold_sender(submission)
     if entrant(submission.campaign, submission.person_id) is None:
         submission.state = "waiting"
     else:
@@ -345,6 +368,7 @@ def _to_staff(submission: Submission, reading: str, day: date | None) -> Submiss
 
 def _claim(submission: Submission) -> None:
     """Hold the row, so that two reviewers at once decide once. Raises AlreadyDecided."""
+    _hold_sender(submission)
     db.session.refresh(submission, with_for_update=True)
     if submission.state != "pending":
         raise AlreadyDecided()

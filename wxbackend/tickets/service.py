@@ -8,6 +8,7 @@ from datetime import date, datetime
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
+from wxbackend.accounts import service as accounts
 from wxbackend.accounts.models import Person
 from wxbackend.campaigns.models import Campaign
 from wxbackend.extensions import db
@@ -60,8 +61,9 @@ def revoke(ticket: Ticket, why: str, at: datetime) -> None:
 
 
 def of(campaign: Campaign, person_id: int) -> list[Ticket]:
-    """A person's tickets that count, oldest day first."""
-    query = select(Ticket).where(Ticket.campaign_id == campaign.id, Ticket.person_id == person_id, Ticket.revoked_at.is_(None))
+    """A person's tickets that count, oldest day first; in a frozen campaign also those of whoever was merged into her since."""
+    hers = Ticket.person_id.in_(accounts.all_ids(person_id))
+    query = select(Ticket).where(Ticket.campaign_id == campaign.id, hers, Ticket.revoked_at.is_(None))
     return list(db.session.scalars(query.order_by(Ticket.day, Ticket.id)))
 
 
