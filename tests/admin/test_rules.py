@@ -117,11 +117,12 @@ def test_a_wrong_phone_is_named_by_its_place_not_its_digits():
 
 
 def recorded_verbs() -> Iterator[str]:
-    """The verb of every `audit.record(actor, verb, …)` in the house, and of the draws' `_note(draw, actor, verb, …)`."""
+    """The verb of every `audit.record(actor, verb, …)` in the house, and of the `_note` and `note` (row, verb or actor, …) around it."""
     for path in (ROOT / "wxbackend").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Call) and len(node.args) > 3 and ast.unparse(node.func) in ("audit.record", "_note"):
-                verb = node.args[1 if ast.unparse(node.func) == "audit.record" else 2]
+            name = ast.unparse(node.func) if isinstance(node, ast.Call) else ""
+            if isinstance(node, ast.Call) and len(node.args) > 3 and name in ("audit.record", "_note", "note", "editing.note"):
+                verb = node.args[2 if name == "_note" else 1]
                 parts = [verb.body, verb.orelse] if isinstance(verb, ast.IfExp) else [verb]
                 yield from (part.value for part in parts if isinstance(part, ast.Constant))
 

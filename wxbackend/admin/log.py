@@ -45,6 +45,7 @@ KINDS = {
     "campaign": ("活动与规则", ["campaign.drafted", "campaign.published"]),
     "account": ("公众号的回复和菜单", [verb for verb in SAID if verb.startswith("account.")]),
     "draw": ("抽奖", [verb for verb in SAID if verb.startswith("draw.")]),
+    "alarms": ("提醒", ["alarm.settled"]),
     "data": ("个人信息的导出与删除", ["winners.exported", "entrant.withdrawn", "entrants.forgotten"]),
 }
 SYSTEM = "自动"

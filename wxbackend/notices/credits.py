@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import select, update
-from sqlalchemy.exc import IntegrityError
 
 from config.notice_templates import NoticeTemplate, parse
 from wxbackend.accounts.models import Identity
@@ -46,17 +45,15 @@ def add_credit(identity: Identity, campaign: Campaign, template_id: str, is_acce
 
 def _keep(identity_id: int, template_id: str, campaign_id: int, is_accepted: bool, at: datetime) -> tuple[NoticeCredit, bool]:
     state = "available" if is_accepted else "refused"
-    query = select(NoticeCredit).where(NoticeCredit.identity_id == identity_id, NoticeCredit.template_id == template_id,
-                                       NoticeCredit.campaign_id == campaign_id).with_for_update()
-    found = db.session.scalar(query)
+    # The same tap twice at once queues here: two who meet at the unique key instead wait for each other on MariaDB.
+    db.session.execute(select(Identity.id).where(Identity.id == identity_id).with_for_update())
+    found = db.session.scalar(select(NoticeCredit).where(
+        NoticeCredit.identity_id == identity_id, NoticeCredit.template_id == template_id, NoticeCredit.campaign_id == campaign_id))
     if found is None:
-        try:
-            with db.session.begin_nested():
-                found = NoticeCredit(identity_id=identity_id, template_id=template_id, campaign_id=campaign_id, state=state, given_at=at)
-                db.session.add(found)
-            return found, True
-        except IntegrityError:   # the same tap twice at once
-            found = db.session.scalars(query).one()
+        found = NoticeCredit(identity_id=identity_id, template_id=template_id, campaign_id=campaign_id, state=state, given_at=at)
+        db.session.add(found)
+        db.session.flush()
+        return found, True
     found.state, found.given_at, found.used_at = state, at, None if is_accepted else found.used_at
     db.session.flush()
     return found, False
