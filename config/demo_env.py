@@ -13,7 +13,8 @@ from config.settings import ROOT, Settings
 
 FIXED = {"MINIPROGRAM_APPID": "wxdemomini000001", "APPS_BOUND": "true",   # what the simulated WeChat plays beside the account
          "ACCOUNT_QR": "http://weixin.qq.com/r/simulated-account",
-         "NOTICE_TEMPLATE": "SIM-NOTICE-DRAW|thing1=title|time2=at", "ACCOUNT_TEMPLATE": "SIM-TEMPLATE-DRAW|thing1=title|time2=at"}
+         "NOTICE_TEMPLATE": "SIM-NOTICE-DRAW|thing1=title|thing3=tip|time2=at",
+         "ACCOUNT_TEMPLATE": "SIM-TEMPLATE-DRAW|thing1=title|thing3=tip|time2=at"}
 
 
 def demo_file() -> Path:

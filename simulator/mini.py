@@ -147,7 +147,7 @@ def notify(slug: str) -> Any:
     except Trouble as e:
         if e.status != 404 and accepts:
             return to(slug, p, e)
-    return to(slug, p, said="好的，有了结果就告诉您。" if accepts else "没关系，到“我的签号”里也能看到结果。")
+    return to(slug, p, said="好的，中了奖就告诉您。" if accepts else "没关系，到“我的签号”里也能看到结果。")
 
 
 @bp.post("/c/<slug>/shot")

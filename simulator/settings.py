@@ -32,7 +32,7 @@ class Config:
     account_token: str = "simulatedtoken"                     # noqa: S105
     account_aes_key: str = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG"
     account_original_id: str = "gh_demo_account"
-    account_template: str = "SIM-TEMPLATE-DRAW|thing1=title|time2=at"
+    account_template: str = "SIM-TEMPLATE-DRAW|thing1=title|thing3=tip|time2=at"
     account_mode: str = "secure"
     miniprogram_appid: str = "wxdemomini000001"               # empty: there is none
     miniprogram_secret: str = "simulated-miniprogram-secret"  # noqa: S105
@@ -43,7 +43,7 @@ class Config:
     miniprogram_mode: str = "secure"
     miniprogram_format: str = "json"
     miniprogram_pages: str = PAGES                            # of the released version, comma between
-    notice_template: str = "SIM-NOTICE-DRAW|thing1=title|time2=at"
+    notice_template: str = "SIM-NOTICE-DRAW|thing1=title|thing3=tip|time2=at"
     apps_bound: bool = True
     callback_timeout_seconds: float = 5.0
     retry_invalid_replies: bool = False

@@ -39,6 +39,9 @@ PASSWORD = "correct horse"
 _seeds = itertools.count(1)
 
 
+HERS = "hers"   # the unionid that goes with a name
+
+
 def document(mode: str = "hosted", **changes: Any) -> dict[str, Any]:
     """The reference campaign's document in its real window of January 2022."""
     name = "reference-campaign.yaml" if mode == "hosted" else "external-campaign.yaml"
@@ -66,10 +69,11 @@ def make_campaign(mode: str = "hosted", publish: bool = True, **changes: Any) ->
     return campaign
 
 
-def make_voter(name: str = "阿美", appid: str | None = None, unionid: str | None = None) -> Voter:
-    """A person as the public account knows her; the same name is the same person."""
+def make_voter(name: str = "阿美", appid: str | None = None, unionid: str | None = HERS) -> Voter:
+    """A person as the public account knows her; the same name is the same person. `unionid` None: WeChat has not told it yet."""
     openid = "o" + name.encode().hex().ljust(27, "0")[:27]
-    identity = accounts.login(WxUser(appid or settings.account_appid, openid, unionid), NOON - timedelta(days=2))
+    hers = "u" + openid[1:] if unionid == HERS else unionid
+    identity = accounts.login(WxUser(appid or settings.account_appid, openid, hers), NOON - timedelta(days=2))
     db.session.commit()
     return Voter(identity)
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import os
 import re
 import shutil
 import socket
@@ -35,7 +37,9 @@ from wxbackend.accounts import service as accounts
 from wxbackend.alarms.models import Alarm
 from wxbackend.doctor import checks, here, outside, wire
 from wxbackend.doctor.checks import REGISTRY, Level
+from wxbackend.doctor.faults import NEW_AES_KEY
 from wxbackend.extensions import db
+from wxbackend.health import fingerprint
 from wxbackend.inbox.models import InboxMessage
 from wxbackend.jobs.models import Job
 from wxbackend.jobs.worker import loop
@@ -130,7 +134,7 @@ class Clinic:
         settings = self.app.extensions["settings"]
         same = {name: getattr(settings, name) for name in (
             *SHARED, "public_url", "wechat_api_root", "wechat_open_root", "wechat_mp_root", "miniprogram_appid")}
-        return self.make_app(**(same | changed))
+        return self.make_app(**(same | {"database_url": settings.resolved_database_url, "store_namespace": settings.store_namespace} | changed))
 
     def sim(self, what: str, **data: Any) -> Any:
         answer = requests.post(f"{self.simulated}/_sim/{what}", json=data, timeout=20)
@@ -236,9 +240,34 @@ def test_a_check_that_hangs_ends_at_its_time(app, monkeypatch):
     assert told.level == WRONG and "0.2秒" in told.only["said"] and time.monotonic() - began < 2
 
 
+def test_several_may_be_asked_for_by_name(app):
+    result = app.test_cli_runner().invoke(args=["doctor", "--json", "--only", "relay", "--only", "domain-files"])
+    assert {finding["name"] for finding in json.loads(result.stdout)["findings"]} == {"relay", "domain-files"}
+
+
 def test_an_unknown_name_is_refused_with_the_list_of_names(app):
     result = app.test_cli_runner().invoke(args=["doctor", "--only", "everything"])
     assert result.exit_code == 2 and "account-token" in result.output
+
+
+def test_settings_that_do_not_load_are_explained_line_by_line(tmp_path):
+    """What nothing starts with: the doctor names each line and how to mend it, and repeats no value."""
+    given = {"PATH": os.environ["PATH"], "ENVIRONMENT": "production", "INSTANCE_DIR": str(tmp_path), "SECRET_KEY": "s" * 40,
+             "PUBLIC_URL": "vote.hidden.example/x", "REDIS_URL": "spawn", "ACCOUNT_AES_KEY": "hidden", "THREADS": "hidden"}
+    done = subprocess.run([sys.executable, "-m", "flask", "--app", "app", "doctor"], env=given, cwd=Path(__file__).parent.parent,
+                          capture_output=True, text=True, timeout=60)
+    lines = done.stderr.splitlines()
+    named = {line.split("：")[0].split()[-1]: line for line in lines if line.startswith("不行")}
+    assert done.returncode == 1 and set(named) == {
+        "DATA_KEY", "ACCOUNT_SECRET", "ACCOUNT_TOKEN", "ACCOUNT_AES_KEY", "PUBLIC_URL", "THREADS"}
+    assert "没有写" in named["ACCOUNT_TOKEN"] and "写得不对" in named["ACCOUNT_AES_KEY"] and "写得不对" in named["THREADS"]
+    assert "自己想" in done.stderr and "openssl rand -base64 32" in done.stderr and "hidden" not in done.stderr
+    assert re.search(r"改这6行", lines[0])
+
+
+def test_the_key_that_the_doctor_tells_to_make_is_one():
+    made = subprocess.run(["sh", "-c", NEW_AES_KEY], capture_output=True, text=True, check=True).stdout
+    assert re.fullmatch("[A-Za-z0-9]{43}", made) and len(base64.b64decode(made + "=", validate=True)) == 32
 
 
 def test_the_doctor_leaves_the_log_as_it_was(app):
@@ -488,6 +517,31 @@ def test_the_callback_of_both_apps_answers_as_wechat_wants(clinic):
         assert db.session.scalars(select(Alarm).where(Alarm.settled_at.is_(None))).all() == []
 
 
+def test_the_doctors_try_of_plaintext_never_rings_nor_shouts(clinic):
+    """No alarm is opened, not even one that is settled afterwards, and the log of the site says whose try it was."""
+    c = clinic()
+    query, body = {}, b""
+    with c.app.app_context():
+        query, body = wire.plain_message("account", datetime.now(UTC))
+    with capture_logs() as logs:
+        assert c.app.test_client().post("/wechat/callback/account", query_string=query, data=body).status_code == 403
+    assert [(line["log_level"], "doctor" in line.get("reason", "")) for line in logs] == [("warning", True)]
+    with c.app.app_context():
+        assert db.session.scalars(select(Alarm)).all() == []
+
+
+@pytest.mark.parametrize("nonce", ["0" * 40, "a" * 24 + "0" * 16, "汉" * 40, "doctor", ""])
+def test_nobody_else_silences_the_alarm_of_plaintext(clinic, nonce):
+    c = clinic()
+    with c.app.app_context():
+        query = wire._signed("account", datetime.now(UTC))
+        token = c.app.extensions["settings"].account_token
+        query |= {"nonce": nonce, "signature": wire._sign(token, query["timestamp"], nonce)}
+    assert c.app.test_client().post("/wechat/callback/account", query_string=query, data=b"<xml/>").status_code == 403
+    with c.app.app_context():
+        assert [a.kind for a in alarms.open_alarms()] == ["callback-plaintext"]
+
+
 def test_a_plaintext_alarm_that_rang_before_is_not_hushed(clinic):
     c = clinic()
     with c.app.app_context():
@@ -505,7 +559,8 @@ def test_an_account_without_a_mini_program_has_one_callback(clinic):
 
 def test_a_token_that_the_running_site_does_not_have(clinic):
     told = clinic().ask("callback", account_token="changedyesterday", miniprogram_appid="")
-    assert told.findings[0]["level"] == WRONG and "ACCOUNT_TOKEN" in told.findings[0]["todo"]
+    assert told.level == WRONG and "ACCOUNT_TOKEN" in told.only["todo"]   # one cause, one finding
+    assert "AES_KEY" not in str(told) and "APPID" not in str(told) and "加密的一步" in told.only["said"]
     assert "changedyesterday" not in str(told)
 
 
@@ -515,19 +570,41 @@ def test_an_aes_key_that_the_running_site_does_not_have(clinic):
     assert len(sick) == 1 and "MINIPROGRAM_AES_KEY" in sick[0]["todo"] and "安全模式" in sick[0]["todo"]
 
 
-def test_a_server_that_takes_plaintext_is_found_out(make_app, stub):
+@pytest.fixture
+def impostor(make_app, stub):
+    """The doctor of an installation at whose address something answers the fingerprint as it should, and the rest as the test says."""
+    def stands(answer, **settings):
+        def says(request):
+            if request.path != "/healthz":
+                return answer(request)
+            with app.app_context():
+                nonce = request.args["nonce"]
+                return Response(json.dumps({"status": "ok", "instance": fingerprint(nonce)}))
+
+        app = make_app(public_url=stub(says), **settings)
+        return app
+
+    return stands
+
+
+def test_a_server_that_takes_plaintext_is_found_out(impostor):
     """Answers the console's check as it should, and then everything else as well."""
-    url = stub(lambda request: Response(request.args.get("echostr", "success")))
-    told = ask(make_app(public_url=url), "callback")
+    told = ask(impostor(lambda request: Response(request.args.get("echostr", "success"))), "callback")
     assert {f["level"] for f in told.findings} == {WRONG} and all("明文" in f["said"] for f in told.findings)
 
 
-def test_a_callback_that_breaks_or_is_not_there(make_app, stub):
-    told = ask(make_app(public_url=stub(lambda request: Response(request.args.get("echostr", ""), 200 if request.method == "GET" else 500)),
-                        miniprogram_appid=""), "callback")
+def test_a_callback_that_breaks(impostor):
+    broken = impostor(lambda request: Response(request.args.get("echostr", ""), 200 if request.method == "GET" else 500), miniprogram_appid="")
+    told = ask(broken, "callback")
     assert told.level == WRONG and "HTTP 500" in told.only["said"]
-    told = ask(make_app(public_url=f"http://127.0.0.1:{free_port()}", miniprogram_appid=""), "callback")
-    assert told.level == WRONG and "连不上" in told.only["said"]
+
+
+@pytest.mark.parametrize("answer", [Response("<h1>welcome", 200), Response("", 502), Response("", 302, {"Location": "https://x.example"}), None])
+def test_a_public_address_that_leads_elsewhere_says_nothing_of_tokens(make_app, stub, answer):
+    url = stub(lambda _request: answer) if answer else f"http://127.0.0.1:{free_port()}"
+    told = ask(make_app(public_url=url), "callback")
+    assert told.level == WRONG and "没有查" in told.only["said"] and "对外网址" in told.only["todo"]
+    assert not any(word in str(told.findings) for word in ("TOKEN", "Token", "AES", "签名"))
 
 
 def test_the_doctors_seal_is_wechats(app):
@@ -580,7 +657,7 @@ def test_an_address_that_is_not_whitelisted_is_named(clinic):
         assert console in told.only["todo"] and "IP白名单" in told.only["todo"]
 
 
-@pytest.mark.parametrize(("errcode", "word"), [(40125, "重置AppSecret"), (40001, "AppSecret"), (40013, "AppID"), (40243, "解冻"),
+@pytest.mark.parametrize(("errcode", "word"), [(40125, "先核对设置里的AppSecret"), (40001, "AppSecret"), (40013, "AppID"), (40243, "解冻"),
                                                (45009, "过一分钟"), (99999, "rid")])
 def test_what_wechat_says_about_the_keys(clinic, errcode, word):
     c = clinic()
@@ -655,6 +732,24 @@ def test_what_is_granted_again_is_offered_again_at_once(clinic):
     c.ask("features")
     with c.app.app_context():
         assert features.can("media")
+
+
+def test_a_site_that_remembers_a_refusal_in_its_own_memory_is_named(clinic):
+    """The doctor is another process, whose store is not the site's."""
+    c = clinic()
+    with c.app.app_context():
+        features.switch_off("media")
+        features.switch_off("menu")
+    told = c.ask("features", account_kind="service")
+    kept = [f for f in told.findings if "自己的记忆" in f["said"]]
+    assert [f["level"] for f in kept] == [NOTE] and "菜单、取图片" in kept[0]["said"] and "重启网站" in kept[0]["todo"]
+    with c.app.app_context():
+        features.switch_on(["media", "menu"])
+    assert "自己的记忆" not in str(c.ask("features", account_kind="service").findings)
+
+
+def test_strangers_do_not_learn_what_is_off(client):
+    assert set(client.get("/healthz", query_string={"nonce": "a" * 40}).json) == {"status", "instance"}
 
 
 def comes(app: Flask, appid: str, openid: str, unionid: str | None = None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib import import_module
 from pathlib import Path
@@ -11,6 +12,7 @@ from flask_smorest import Blueprint as ApiBlueprint
 
 from config.settings import ROOT, Settings, SettingsError
 from wxbackend import apidocs, clock, health, logs, problems, store, web
+from wxbackend.doctor.faults import in_chinese
 from wxbackend.extensions import api, csrf, db, engine_options, migrate, prepare_engine
 
 # In the order of the rooms; each has `views` with `bp` (pages) and `api_bp`, or an api `bp`.
@@ -29,6 +31,8 @@ def create_app(settings: Settings | None = None) -> Flask:
     try:
         settings = settings or settings_from_env()
     except SettingsError as e:
+        if "doctor" in sys.argv:   # it cannot start either: at least it says why in its own tongue
+            sys.exit(in_chinese(e.faults, os.environ))
         sys.exit("wxbackend does not start with these settings:\n" + "\n".join(f"  {fault}" for fault in e.faults))
     app = Flask("wxbackend", root_path=str(ROOT / "wxbackend"), instance_path=str(Path(settings.instance_dir).resolve()))
     app.extensions["settings"] = settings

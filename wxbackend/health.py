@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from flask import Blueprint, Flask, Response, request
 from prometheus_client import CONTENT_TYPE_LATEST, Gauge, generate_latest
@@ -14,10 +15,10 @@ from sqlalchemy.exc import SQLAlchemyError
 from wxbackend import alarms, clock, store, wechat
 from wxbackend.alarms.rules import KINDS
 from wxbackend.extensions import db, settings
-from wxbackend.keys import keyed_hash
+from wxbackend.keys import is_own_nonce, keyed_hash
 from wxbackend.problems import render
 from wxbackend.web import access
-from wxbackend.wechat import CallbackRefused, WeChatRefused
+from wxbackend.wechat import CallbackRefused, WeChatRefused, features
 
 bp = Blueprint("health", __name__)
 open_alarms = Gauge("wxbackend_open_alarms", "Alarms that nobody has settled, by kind; none shown while the database is away", ["kind"])
@@ -26,10 +27,13 @@ NONCE = re.compile(r"[A-Za-z0-9_-]{16,64}")
 
 @bp.get("/healthz")
 @access("public")
-def alive() -> dict[str, str]:
+def alive() -> dict[str, Any]:
     """With ?nonce=… also which installation this is, for the doctor, who wants to know where the public address leads."""
     nonce = request.args.get("nonce", "")
-    return {"status": "ok"} | ({"instance": fingerprint(nonce)} if NONCE.fullmatch(nonce) else {})
+    told: dict[str, Any] = {"instance": fingerprint(nonce)} if NONCE.fullmatch(nonce) else {}
+    if is_own_nonce(nonce):   # with the store in this process the doctor cannot look for itself
+        told["off"] = features.switched_off()
+    return {"status": "ok"} | told
 
 
 @bp.get("/readyz")
@@ -71,9 +75,9 @@ def _refused(problem: WeChatRefused) -> Response:
 
 def _shut_out(problem: CallbackRefused) -> Response:
     """A message without msg_signature whose plain signature is right is WeChat's own, in 明文模式: nothing comes in until somebody turns a
-    switch in the console. Strangers cannot ring: they do not know the token."""
+    switch in the console. Strangers cannot ring: they do not know the token. The doctor's own try of it does not."""
     at, app = clock.now(), str((request.view_args or {}).get("app", ""))
-    if request.method == "POST" and "msg_signature" not in request.args:
+    if request.method == "POST" and "msg_signature" not in request.args and not is_own_nonce(request.args.get("nonce", "")):
         try:
             wechat.check_echo(app, request.args.to_dict() | {"echostr": "0"}, at)
             alarms.ring_alone("callback-plaintext", app, at)

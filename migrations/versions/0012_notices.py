@@ -22,6 +22,7 @@ def _kept() -> tuple[sa.CheckConstraint]:
 
 def upgrade() -> None:
     with op.batch_alter_table("notice", table_args=_kept()) as table:
+        table.alter_column("text", existing_type=sa.String(600), type_=sa.String(2048), existing_nullable=False)
         table.add_column(sa.Column("campaign_id", Id, nullable=True))
         table.add_column(sa.Column("about", sa.String(length=60), nullable=True))
         table.add_column(sa.Column("url", sa.String(length=300), nullable=False, server_default=""))
@@ -95,3 +96,4 @@ def downgrade() -> None:
         table.drop_index(op.f("ix_notice_campaign_id"))
         for name in NEW:
             table.drop_column(name)
+        table.alter_column("text", existing_type=sa.String(2048), type_=sa.String(600), existing_nullable=False)

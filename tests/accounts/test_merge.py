@@ -85,7 +85,9 @@ def test_the_older_person_stays_whichever_door_tells(campaign, account, mini):
 
 def test_three_become_one_and_every_old_name_leads_to_her(campaign, account, mini):
     """The chain is walked: mini → account → the oldest."""
-    link = make_voter("阿美的旧号")
+    link = make_voter("阿美的旧号", unionid=None)
+    account.identity.person.unionid = None
+    db.session.commit()
     ids = [account.person_id, mini.person_id, link.person_id]
     accounts.merge(ids[2], ids[1], NOON, "unionid")
     accounts.merge(ids[1], ids[0], NOON, "unionid")

@@ -18,9 +18,9 @@ from tests.pages.conftest import WECHAT
 from wxbackend import jobs, wechat
 from wxbackend.accounts import service as accounts
 from wxbackend.accounts.models import Identity
-from wxbackend.ballots import service as ballots
 from wxbackend.ballots.models import Ballot
-from wxbackend.extensions import db, settings
+from wxbackend.campaigns import service as campaigns
+from wxbackend.extensions import settings
 
 
 @pytest.fixture
@@ -231,53 +231,72 @@ def test_a_landing_never_asks_for_more_than_the_openid(site, query):
     assert scope_of(site.client.get("/login/h5" + query)) == "snsapi_base"
 
 
-def button(site, cookie: str | None = None):
-    """The page of a receipt with its button; (address, page)."""
-    page = site.client.get(f"/c/{site.slug}/receipts/latest", headers={"User-Agent": WECHAT})
-    found = re.search(r'href="(/login/h5\?[^"]+)"', page.text)
-    return (html.unescape(found[1]) if found else None), page
+def button(site) -> str:
+    """Where 确认是我 leads, on the page a campaign shows to somebody WeChat has not named."""
+    page = site.client.get(f"/c/{site.slug}", headers={"User-Agent": WECHAT}, follow_redirects=True)
+    return html.unescape(re.search(r'href="(/login/h5\?[^"]+)"', page.text)[1])
 
 
-def vote_by_web(site, vouched) -> None:
+def come_in(site, vouched) -> None:
+    """By silent web login; WeChat knows no unionid of hers."""
     with site.inside():
         vouched["good"] = wechat.WxUser(settings.account_appid, "oA1")
     come_back(site, "good")
+
+
+@pytest.fixture(autouse=True)
+def nobody_follows(monkeypatch):
+    monkeypatch.setattr(wechat, "unionid_of", lambda openid: None)
+
+
+def test_who_is_not_known_behind_both_doors_is_asked_before_she_votes(site, vouched):
+    """A stranger to the account who logs in silently would have a vote here and another in the mini program."""
+    come_in(site, vouched)
+    page = site.client.get(f"/c/{site.slug}?s=article", follow_redirects=True)
+    assert page.status_code == 403 and "确认是我" in page.text and "captcha" not in page.text
     with site.inside():
-        identity = accounts.find_identity(settings.account_appid, "oA1")
-        factories.cast(site.campaign(), accounts.Voter(identity))
+        refused = accounts.Voter(accounts.find_identity(settings.account_appid, "oA1"))
+        with pytest.raises(campaigns.NotJoined):
+            factories.cast(site.campaign(), refused, "优", NOON)
+    assert site.count(Ballot) == 0
 
 
 def test_a_tap_asks_for_the_unionid_once(site, vouched):
-    vote_by_web(site, vouched)
-    address, _ = button(site)
-    assert address and "next=/c/" in address
+    come_in(site, vouched)
+    address = button(site)
     stranger = site.app.test_client()
     assert scope_of(stranger.get(address)) == "snsapi_base"     # forwarded to somebody else
     assert scope_of(site.client.get(address)) == "snsapi_userinfo"
     assert scope_of(site.client.get(address)) == "snsapi_base"  # its mark is spent
-    old, _ = button(site)
+    old = button(site)
     site.now(NOON + timedelta(minutes=10, seconds=1))
     assert scope_of(site.client.get(old)) == "snsapi_base"
 
 
 def test_the_tap_makes_two_doors_one_person_with_one_vote(site, vouched):
-    vote_by_web(site, vouched)
+    come_in(site, vouched)
     with site.inside():
         vouched["mini"] = wechat.WxUser(settings.miniprogram_appid, "oM1", "u1")
         vouched["tapped"] = wechat.WxUser(settings.account_appid, "oA1", "u1")
     token = site.app.test_client().post("/api/v1/login/miniprogram", json={"code": "mini"}).json["token"]
     with site.inside():
-        voter = accounts.voter_of(token, NOON)
-        factories.cast(site.campaign(), voter, "差", NOON + timedelta(minutes=1))
-    address, _ = button(site)
-    state = parse_qs(urlsplit(site.client.get(address).headers["Location"]).query)["state"][0]
-    assert come_back(site, "tapped", state).headers["Location"].startswith("/c/futian-2021-reform/receipts/")
-    with site.inside():
-        assert ballots.recount(site.campaign()) == []
-        assert db.session.query(Ballot).filter_by(campaign_id=site.campaign().id, void_no=0).count() == 1
-    mine = site.app.test_client().get("/api/v1/me/receipts", headers={"Authorization": f"Bearer {token}"}).json
-    assert len(mine) == 1
-    assert button(site)[0] is None   # nothing left to ask
+        factories.cast(site.campaign(), accounts.voter_of(token, NOON), "差", NOON + timedelta(minutes=1))
+    state = parse_qs(urlsplit(site.client.get(button(site)).headers["Location"]).query)["state"][0]
+    assert come_back(site, "tapped", state).headers["Location"].startswith(f"/c/{site.slug}/join?asked=1")
+    assert "今天已经投过" in site.client.get(f"/c/{site.slug}", follow_redirects=True).text
+
+
+def test_where_the_tap_tells_nothing_the_other_door_is_named(site, vouched):
+    come_in(site, vouched)
+    page = site.client.get(f"/c/{site.slug}/join?asked=1")
+    assert page.status_code == 403 and "从小程序" in page.text
+
+
+def test_a_follower_needs_no_tap(site, vouched, monkeypatch):
+    come_in(site, vouched)
+    monkeypatch.setattr(wechat, "unionid_of", lambda openid: "u1")
+    page = site.client.get(f"/c/{site.slug}?s=article", follow_redirects=True)
+    assert page.status_code == 200 and "captcha_id" in page.text and page.request.query_string == b"s=article"
 
 
 def test_a_follower_is_asked_about_by_the_worker_once_a_day(site, vouched, monkeypatch):

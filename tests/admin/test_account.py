@@ -13,9 +13,11 @@ from tests.admin.test_access import staff_routes
 from tests.inbox.duty_samples import MENU, REPLIES
 from tests.inbox.test_duties import write
 from wxbackend import wechat
+from wxbackend.campaigns import service as campaigns
 from wxbackend.extensions import db
 from wxbackend.inbox import duties, editing, menu
 from wxbackend.inbox.duty_models import AccountReply
+from wxbackend.wechat import features
 
 BASE, API = "/admin/account", "/api/v1/staff/account"
 PAGES = (BASE, BASE + "/replies", BASE + "/replies/new?kind=human", BASE + "/replies/1", BASE + "/menu", BASE + "/import")
@@ -82,8 +84,9 @@ def test_who_may_not_write_may_not(app, desk, campaign, row, side, client):
     paths = [path for path in staff_routes(app, BASE, "POST") if path != BASE + "/try"]
     assert len(paths) >= 9
     auditor = factories.staff_bearer(factories.make_staff("laolin", "auditor", "老林"))
+    reviewer = desk("reviewer")
     for path in paths:
-        answer = desk("reviewer").post(path, is_active="1")
+        answer = reviewer.post(path, is_active="1")
         assert answer.status_code == 403 and "活动管理员" in answer.text, path
     for path in staff_routes(app, API, "POST"):
         answer = client.post(path, json={"say": "停车"}, headers=auditor)
@@ -108,6 +111,144 @@ def test_a_keyword_is_written_changed_and_switched(desk, campaign):
     assert "停用" in staff.get(BASE + "/replies").text
     staff.post(f"{BASE}/replies/{made.id}/active", is_active="1")
     assert duties.match("停车", factories.NOON).text == "B3层。"
+
+
+def test_whoever_is_slower_keeps_what_she_typed_beside_what_is_new(desk, campaign, row):
+    staff, seen = desk("manager"), str(row.stamp)
+    typed = {"equal": "停车", "contain": "车位", "action": "text", "is_active": "1", "name": "停车"}
+    staff.post(f"{BASE}/replies/{row.id}", text="别人写的B3层。", stamp=seen, **typed)
+    answer = staff.post(f"{BASE}/replies/{row.id}", text="我写的B4层。", stamp=seen, **typed)
+    assert answer.status_code == 409 and "我写的B4层。</textarea>" in answer.text
+    assert "别人写的B3层。" in answer.text and "小李在1月6日（周四）12:00改的" in answer.text
+    assert 'aria-label="公众号"' in answer.text and 'href="/admin/account"' in answer.text
+    stamp = re.search(r'name="stamp" value="(\d+)"', answer.text)[1]
+    assert staff.post(f"{BASE}/replies/{row.id}", text="我写的B4层。", stamp=stamp, **typed).status_code == 302
+    assert duties.match("停车", factories.NOON).text == "我写的B4层。"
+
+
+def test_whoever_is_slower_with_the_menu_keeps_what_she_typed(desk, campaign):
+    staff = desk("manager")
+    staff.post(BASE + "/menu", **slots(b0_name="别人的", b0_does="say", b0_text="别人写的话。"), seen="0")
+    mine = slots(b0_name="我写的", b0_does="say", b0_text="我写的话。")
+    answer = staff.post(BASE + "/menu", **mine, seen="0")
+    assert answer.status_code == 409 and "我写的话。</textarea>" in answer.text and 'value="我写的"' in answer.text
+    assert "别人写的话。" in answer.text and "小李在1月6日（周四）12:00存了新的一版" in answer.text and 'aria-label="公众号"' in answer.text
+    seen = re.search(r'name="seen" value="(\d+)"', answer.text)[1]
+    assert staff.post(BASE + "/menu", **mine, seen=seen).status_code == 302 and menu.newest().buttons[0]["name"] == "我写的"
+
+
+def test_a_menu_changed_before_it_is_published_is_shown_again(desk, campaign, side):
+    staff = desk("manager")
+    staff.post(BASE + "/menu/template")
+    old = menu.newest().id
+    staff.post(BASE + "/menu", **slots(b0_name="新的", b0_does="vote"))
+    answer = staff.post(BASE + "/menu/publish", id=str(old))
+    assert answer.status_code == 409 and "菜单刚刚被别人改过" in answer.text and 'value="新的"' in answer.text and side.made == []
+
+
+def test_a_place_nobody_fills_is_refused_where_it_was_typed(desk, campaign):
+    staff = desk("manager")
+    answer = staff.post(BASE + "/replies/new", kind="default", action="text", text="点{抽奖链接}", is_active="1")
+    assert answer.status_code == 422 and 'id="text-x"' in answer.text and "不认识“{抽奖链接}”" in answer.text
+    answer = staff.post(BASE + "/menu", **slots(b0_name="抽奖", b0_does="say", b0_text="点{抽奖链接}"))
+    assert answer.status_code == 422 and 'id="b0-text-x"' in answer.text and "{投票链接} {活动}" in answer.text
+
+
+def test_a_word_the_draw_needs_is_saved_with_a_warning(desk, campaign):
+    staff = desk("manager")
+    staff.post(BASE + "/replies/new", kind="keyword", equal="签号\n停车", action="text", text="B2层。", is_active="1")
+    page = staff.get(BASE + "/replies").text
+    assert "“签号”在活动进行时由活动自己来答" in page and "停车”在活动" not in page
+    assert "由活动自己来答" in staff.get(f"{BASE}/replies/{editing.replies()[0].id}").text
+
+
+@pytest.mark.parametrize("feature", ["menu", "media"])
+def test_what_wechat_refused_today_is_said_as_such_and_can_be_asked_again(desk, campaign, feature):
+    features.switch_off(feature)
+    staff = desk("manager")
+    page = staff.get(BASE).text
+    assert "微信今天拒绝过" in page and "这种公众号没有" not in page and f'action="/admin/account/features/{feature}/again"' in page
+    shown = staff.get(BASE + "/menu").text
+    assert ("微信今天拒绝过“自定义菜单”" in shown) == (feature == "menu") and "认证以后" not in shown
+    assert "再问一次" not in desk("reviewer").get(BASE).text.partition("<main")[2]
+    assert staff.post(f"{BASE}/features/{feature}/again", back="menu").location == BASE + "/menu" and wechat.can(feature)
+    assert "微信今天拒绝过" not in staff.get(BASE).text
+    assert staff.post(BASE + "/features/flying/again").status_code == 404
+
+
+def test_hours_of_the_way_to_a_person_are_shown(desk, campaign):
+    staff = desk("manager")
+    typed = {"kind": "human", "equal": "人工", "action": "human", "text": "现在没人。", "is_active": "1"}
+    assert staff.post(BASE + "/replies/new", hours="有空的时候", **typed).status_code == 422
+    staff.post(BASE + "/replies/new", hours="", **typed)
+    number = editing.replies()[0].id
+    assert "按活动写的：工作日 09:00–17:00" in staff.get(f"{BASE}/replies/{number}").text
+    assert "随时都转" in staff.at(campaign.evidence_until).get(f"{BASE}/replies/{number}").text
+    staff.post(f"{BASE}/replies/{number}", hours="每天 9:00-21:00", **typed)
+    page = staff.get(f"{BASE}/replies/{number}").text
+    assert "按这里写的：每天 9:00-21:00" in page and 'value="每天 9:00-21:00"' in page
+
+
+def test_a_reply_is_put_away_and_taken_out_again(desk, row):
+    staff = desk("manager")
+    staff.post(f"{BASE}/replies/{row.id}/hidden", is_hidden="1")
+    assert "在用的不能收起" in staff.get(BASE + "/replies").text and "收起的（" not in staff.get(BASE + "/replies").text
+    staff.post(f"{BASE}/replies/{row.id}/active")
+    staff.post(f"{BASE}/replies/{row.id}/hidden", is_hidden="1")
+    page = staff.get(BASE + "/replies").text
+    assert "收起的（1条）" in page and "B2层" not in page.partition("收起的（1条）")[0]
+    staff.post(f"{BASE}/replies/{row.id}/hidden")
+    assert "收起的（" not in staff.get(BASE + "/replies").text
+
+
+def test_a_shared_keyword_is_told_before_publishing_and_when_tried(desk, campaign):
+    other = factories.make_campaign(slug="spring", title="春节评议", publish=False)
+    staff = desk("manager")
+    for path in ("/publish", ""):
+        assert f"“改革评议”也是“{campaign.title}”" in staff.get(f"/admin/campaigns/spring{path}").text
+    assert "是“" not in staff.get("/admin/campaigns/noise").text.partition("<main")[2].partition("<dl")[0]
+    assert "时间有重叠" not in staff.post(BASE + "/try", say="改革评议").text
+    campaigns.publish(other, "staff:xiaoli", factories.NOON)
+    db.session.commit()
+    answer = staff.post(BASE + "/try", say="改革评议").text
+    assert "给“春节评议”的投票链接" in answer and "最后发布的那个" in answer
+
+
+def test_what_is_tried_is_the_whole_sentence(desk, row):
+    staff = desk("manager")
+    assert "点这里去投票</u>" in staff.post(BASE + "/try", say="改革评议").text
+    assert "来啦！每人每天评一次" in staff.post(BASE + "/try", say="改革评议").text
+    assert "您还没有参加抽奖" in staff.post(BASE + "/try", say="签号").text
+
+
+@pytest.mark.parametrize(("errcode", "which"), [(40166, "“日历”"), (40055, "“官网”")])
+def test_a_refused_menu_names_the_button_that_is_likely_meant(desk, campaign, side, errcode, which):
+    staff = desk("manager")
+    staff.post(BASE + "/menu", **slots(
+        b0_name="去投票", b0_does="vote", b1_name="官网", b1_does="view", b1_url="https://a.example",
+        b2_name="日历", b2_does="miniprogram", b2_url="https://a.example", b2_appid="wx0123456789abcdef", b2_pagepath="p"))
+    side.refuses = wechat.WeChatRefused(errcode)
+    answer = staff.post(BASE + "/menu/publish", id=str(menu.newest().id))
+    assert answer.status_code == 502 and which in answer.text.partition('role="alert"')[2].partition("</section>")[0]
+    assert ("小程序管理" in answer.text) == (errcode == 40166)
+
+
+def test_our_own_mini_program_is_already_written_and_alone_is_no_button(desk, campaign, app):
+    staff, ours = desk("manager"), app.extensions["settings"].miniprogram_appid
+    page = staff.get(BASE + "/menu").text
+    assert page.count(f'value="{ours}"') == 18 and 'value="pages/index/index"' in page
+    typed = slots(b0_name="小程序", b0_does="miniprogram", b0_url="https://a.example", b0_appid=ours, b0_pagepath="pages/index/index",
+                  b1_appid=ours, b1_pagepath="pages/index/index", b2s1_appid=ours, b2s1_pagepath="pages/index/index")
+    assert staff.post(BASE + "/menu", **typed).status_code == 302 and len(menu.newest().buttons) == 1
+    assert menu.newest().buttons[0]["appid"] == ours
+
+
+def test_buttons_that_were_read_can_be_typed_too(desk, campaign, side):
+    staff = desk("manager")
+    assert "开放时间。加成关键词" in staff.post(BASE + "/import/menu").text.replace("、公益课报名", "").replace("公益课报名、", "")
+    staff.post(BASE + "/menu/names")
+    assert duties.match("开放时间", factories.NOON).text == "周二至周日 9:00–21:00，周一闭馆。"
+    assert "加成关键词" not in staff.get(BASE + "/import").text
 
 
 def test_faults_come_back_beside_what_was_typed(desk, campaign, row):
@@ -181,7 +322,8 @@ def test_what_is_tried_stands_in_no_address_and_no_log(desk, row):
 def test_the_console_is_read_and_reported(desk, campaign, side):
     staff = desk("manager")
     page = staff.post(BASE + "/import/replies").text
-    assert "读到8条" in page and "原来回的图片带不过来" in page and page.count("</svg>原样带过来") == 3
+    assert "读到8条，7条马上在用" in page and "市民的下一条消息就这样答" in page
+    assert "原来回的图片带不过来" in page and page.count("</svg>原样带过来") == 3
     assert "以前读过" in staff.post(BASE + "/import/replies").text and len(editing.replies()) == 8
     assert staff.post(BASE + "/import/active", is_active="0").status_code == 302
     assert duties.match("开放时间", factories.NOON) is None

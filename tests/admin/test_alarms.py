@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 
 import pytest
 from sqlalchemy import select
 
 from tests import factories
+from tests.admin.conftest import send
 from tests.factories import NOON
-from wxbackend import alarms, audit
+from wxbackend import alarms, audit, wechat
 from wxbackend.alarms.models import Alarm
 from wxbackend.audit.models import AuditEntry
 from wxbackend.extensions import db
@@ -33,6 +35,30 @@ def test_the_desk_says_what_happened_what_to_do_and_since_when(desk, rung):
     assert "1月5日（周三）12:00起，3次，最近一次1月6日（周四）11:00" in page
     assert page.index("IP白名单") < page.index("安全模式") < page.index("现在需要处理")   # the latest first, above the day's work
     assert "&lt;script&gt;" in page and "<script>x" not in page
+
+
+@pytest.mark.parametrize(("role", "others"), [("manager", 2), ("reviewer", 1), ("auditor", 0)])
+def test_headline_and_badge_count_alarms_with_what_waits_for_this_person(desk, campaign, rung, role, others):
+    """何静 cannot review: a picture that waits is nothing that waits for her, in the headline as in the badge."""
+    send(campaign, factories.make_voter("阿美"))
+    factories.make_campaign(publish=False, slug="spring", title="春节民俗评议")
+    page = desk(role).get("/admin/").text
+    assert f"有{3 + others}件事在等您，最急的是提醒。" in page
+    assert re.search(r'aria-current="page">工作台<b>(\d+)</b>', page)[1] == str(3 + others)
+    for number in rung.values():
+        alarms.settle_one(alarms.by_id(number), NOON)
+    db.session.commit()
+    page = desk(role).get("/admin/").text
+    assert ("眼下没有事在等您" in page) == (others == 0) == ("工作台</a>" in page)
+    inside = desk(role).get(f"/admin/campaigns/{campaign.slug}").text
+    assert ("截图审核<b>1</b>" in inside) == (role != "auditor")
+
+
+def test_a_missing_whitelist_shows_the_address_to_add(desk, app, at):
+    at(NOON)
+    alarms.ring_refusal(wechat.WeChatRefused(40164, our_ip="203.0.113.7"), "notices.send", NOON)
+    db.session.commit()
+    assert "203.0.113.7" in desk("auditor").get("/admin/").text
 
 
 def test_a_quiet_desk_shows_no_alarms(desk, app):

@@ -11,10 +11,13 @@ import yaml
 from PIL import Image
 
 from tests import factories
-from tests.admin.conftest import send, votes
+from tests.admin.conftest import Desk, send, votes
 from tests.admin.test_rules import FORM
+from tests.factories import NOON
 from wxbackend.admin import forms
 from wxbackend.campaigns import service as campaigns
+from wxbackend.extensions import db
+from wxbackend.submissions.models import STATES
 
 BASE = "/admin/campaigns/futian-2021-reform"
 PAGES = ("/admin/", "/admin/log?check=1", "/admin/campaigns/new", BASE, BASE + "/review", BASE + "/draw", "/admin/campaigns/spring/publish")
@@ -48,6 +51,18 @@ def test_the_overview_counts_people_ballots_and_sources(desk, busy):
     figures = re.findall(r'<dd class="v">([^<]+)', page)
     assert figures == ["2", "3", "0", "1"]
     assert "公众号文章" in page and "100.0%" in page
+
+
+def test_what_became_of_the_pictures_adds_up_to_those_that_came(desk, campaign):
+    """One of each state, and one more on its way: nobody's picture is missing from the sum."""
+    for n, state in enumerate((*STATES, "arriving")):
+        send(campaign, factories.make_voter(f"市民{n}"), phone=f"1380000000{n}").state = state
+    db.session.commit()
+    page = desk("manager").get(BASE).text
+    panel = re.search(r"<h2>截图与签号</h2>.*?</section>", page, re.S)[0]
+    shown = {word: int(n) for word, n in re.findall(r"<dt[^>]*>([^<]+)</dt><dd[^>]*>(\d+)", panel)}
+    assert shown.pop("共收到") == sum(shown.values()) == len(STATES) + 1
+    assert shown["还在取"] == 2 and shown["没取到，或本人退出了"] == 1
 
 
 def test_grades_are_counted_in_sight_only_after_the_close(desk, campaign):
@@ -159,6 +174,33 @@ def test_a_draft_whose_days_are_over_is_not_published(desk, busy):
     seen = re.search(r'name="sha256" value="([0-9a-f]{64})"', staff.get("/admin/campaigns/spring/publish").text)
     assert seen and staff.post("/admin/campaigns/spring/publish", sha256=seen[1]).status_code == 422
     assert "先改时间" in staff.get("/admin/").text
+
+
+def test_two_doors_that_are_not_bound_cannot_be_published_and_lead_back_to_the_draft(make_app):
+    """Before the button is pressed and after: the reason, the way to mend it, and not a word of the program's own."""
+    app = make_app(apps_bound=False)
+    with app.app_context():
+        app.extensions["clock"].fixed = NOON
+        factories.make_staff()
+        staff = Desk(app, "xiaoli")
+        assert staff.post("/admin/campaigns/new", **(FORM | {"slug": "spring", "doors": "account,miniprogram"}), grades=["优", "差"]).status_code == 302
+        page = staff.get("/admin/campaigns/spring/publish")
+        seen = re.search(r'name="sha256" value="([0-9a-f]{64})"', page.text)
+        refused = staff.post("/admin/campaigns/spring/publish", sha256=seen[1])
+        assert (page.status_code, refused.status_code) == (200, 422)
+        for text in (page.text, refused.text):
+            assert re.search(r"<button[^>]* disabled[^>]*>确认发布", text) and "没有绑在同一个微信开放平台账号" in text
+            assert 'href="/admin/campaigns/spring/edit"' in text
+            assert "doors" not in re.sub(r"<pre.*?</pre>", "", text, flags=re.S)
+        assert not campaigns.by_slug("spring").is_published
+
+
+def test_a_draft_that_may_be_published_has_its_button(desk, busy):
+    page = desk("manager").get("/admin/campaigns/spring/publish").text
+    assert re.search(r"<button[^>]*>确认发布", page) and "disabled" not in page and "小程序去投" not in page
+    campaigns.by_slug("spring").doors = ["miniprogram"]
+    db.session.commit()
+    assert "会被请到小程序去投" in desk("manager").get("/admin/campaigns/spring/publish").text
 
 
 def test_stock_that_does_not_fill_the_boxes_is_said(desk, app):

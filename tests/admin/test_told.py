@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
+
+import pytest
 
 from tests import factories
+from tests.draws.conftest import LINE
 from tests.factories import NOON
 from tests.notices.conftest import SETTINGS, Post, configured, post, tell  # noqa: F401
 from wxbackend import jobs
+from wxbackend.draws import service as draws
+from wxbackend.extensions import db
+from wxbackend.submissions import service as submissions
 
 BASE = "/admin/campaigns/futian-2021-reform"
 
@@ -41,3 +48,29 @@ def test_our_own_reasons_are_sentences_too(desk, campaign, app, post):  # noqa: 
 
 def test_there_is_nothing_to_say_before_anybody_was_told(desk, campaign):
     assert panel(desk("manager").get(BASE).text) == ""
+
+
+def win(campaign, consents: tuple[str, ...], notices_work: bool) -> None:
+    """阿美 and 老陈 take part and win; 阿美 agreed as `consents` say, 老陈 to the draw alone."""
+    for n, (name, agreed) in enumerate((("阿美", consents), ("老陈", ("draw",)))):
+        voter = factories.make_voter(name)
+        factories.cast(campaign, voter)
+        factories.enter(campaign, voter, name, f"1380000000{n}")
+        submissions.entrant(campaign, voter.person_id).consents = list(agreed)
+        submissions.tap(campaign, voter.person_id, None, NOON)
+    draw = draws.freeze(campaign, campaign.freeze_at)
+    draws.run(draw, LINE, campaign.freeze_at + timedelta(hours=4))
+    db.session.commit()
+    if notices_work:
+        for _ in range(5):
+            jobs.run_due(campaign.freeze_at + timedelta(hours=5))
+
+
+@pytest.mark.parametrize(("consents", "notices_work", "said"), [
+    (("draw", "notify"), True, "中奖的2人里，1人同意接收通知，1人通知到了。"),
+    (("draw", "notify"), False, "<b>没有人被通知</b>：中奖的2人里，1人同意接收通知，还没有一个通知到。"),
+    (("draw",), True, "<b>没有人被通知</b>：中奖的2人里，没有人同意接收通知。")])
+def test_after_the_draw_it_says_how_many_winners_agreed_and_were_told(desk, campaign, app, post, consents, notices_work, said):  # noqa: F811
+    with configured(app, **SETTINGS):
+        win(campaign, consents, notices_work)
+    assert said in panel(desk("auditor").at(campaign.freeze_at + timedelta(hours=6)).get(BASE).text)

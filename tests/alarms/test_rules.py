@@ -33,6 +33,18 @@ def test_a_refusal_names_the_errcode_its_meaning_and_the_menu():
     assert "IP白名单" in words.todo
 
 
+def test_a_whitelist_names_the_address_where_it_is_known():
+    todo = say("wechat-operator", "40164 notices.send", 1, FACTS | {"our_ip": "203.0.113.7"}).todo
+    assert "加上服务器的出口IP 203.0.113.7，" in todo and "203.0.113.7" not in say("wechat-operator", "40164 x", 1, FACTS).todo
+
+
+@pytest.mark.parametrize("errcode", [40001, 40125])
+def test_a_wrong_secret_is_compared_first_and_reset_last(errcode):
+    """A reset stops every other system of the institution that uses the secret."""
+    step = next_step(errcode)
+    assert step.startswith("先核对设置里的AppSecret") and step.index("核对") < step.index("重置") < step.index("别的系统")
+
+
 def test_plaintext_names_the_console_of_its_app():
     assert "基本配置" in say("callback-plaintext", "account", 1, {}).todo
     assert "消息推送" in say("callback-plaintext", "miniprogram", 1, {}).todo

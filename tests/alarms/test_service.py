@@ -14,6 +14,7 @@ from tests.factories import NOON
 from wxbackend import alarms, wechat
 from wxbackend.alarms.models import Alarm
 from wxbackend.extensions import db
+from wxbackend.wechat.refusals import refusal
 
 HOUR = timedelta(hours=1)
 
@@ -132,6 +133,21 @@ def test_refusals_that_only_an_operator_can_mend_ring(any_app):
     assert [(a.kind, a.about, a.known) for a in rows()] == [
         ("wechat-operator", "40164 notices.send", {"errcode": 40164, "where": "notices.send", "rid": "rid-1"}),
         ("wechat-quota", "45009 notices.send", {"errcode": 45009, "where": "notices.send", "rid": ""})]
+
+
+def test_what_we_refused_without_asking_wechat_rings_nothing(any_app):
+    """It rang when WeChat itself said 48001; while the feature is off, each job would ring again."""
+    unasked = wechat.NotGranted(was_asked=False)
+    assert not alarms.ring_refusal(unasked, "inbox.fetch", NOON)
+    alarms.ring_refusal_alone(unasked, "inbox.fetch", NOON)
+    assert rows() == []
+    assert alarms.ring_refusal(wechat.NotGranted("rid-1"), "inbox.fetch", NOON)
+
+
+def test_a_missing_whitelist_keeps_the_address_that_wechat_saw(any_app):
+    alarms.ring_refusal(refusal(40164, "invalid ip 203.0.113.7 ipv6 ::ffff:203.0.113.7, not in whitelist rid: 61725984-6126f6f9"), "notices.send", NOON)
+    db.session.commit()
+    assert rows()[0].known["our_ip"] == "203.0.113.7"
 
 
 def test_success_settles_older_refusals_of_its_own_place_alone(any_app):

@@ -9,18 +9,22 @@ from types import SimpleNamespace
 import pytest
 from sqlalchemy import func, select
 
+from config import demo_env
+from config.notice_templates import parse
+from simulator.settings import Config
 from tests.draws.conftest import BULLETIN, DRAWN, FREEZE, LINE, NUMBERS, OPENS, VOTING, everywhere, make_campaign, make_voter
 from tests.notices.conftest import SETTINGS, SUBSCRIBE, Post, configured, post  # noqa: F401
 from wxbackend import jobs
 from wxbackend.accounts import service as accounts
 from wxbackend.accounts.models import Identity, Person
 from wxbackend.draws import service as draws
-from wxbackend.draws import tasks
+from wxbackend.draws import tasks, words
 from wxbackend.draws.models import Award, Draw
 from wxbackend.extensions import db, settings
 from wxbackend.jobs.models import Job
 from wxbackend.notices import service as notices
 from wxbackend.notices.models import Notice
+from wxbackend.notices.rules import fill
 from wxbackend.submissions import service as submissions
 
 LATER = DRAWN + timedelta(minutes=5)
@@ -76,11 +80,20 @@ def test_winners_and_alternates_are_told_and_losers_are_not(small, post):  # noq
         assert notice.url == f"{settings.public_url}/c/reform-2021/mine"
         if award.kind == "winner":
             assert notice.text.startswith("您中奖了，恭喜！“2021年改革项目网络评议”抽奖，您抽中青年文化盲盒1份。")
-            assert notice.facts["result"] == "中奖"
+            assert notice.facts["result"] == "中奖" and notice.facts["tip"] == "恭喜，您中奖了，点开看怎么领"
         else:
             assert f"候补第{award.rank - 3}位" in notice.text and notice.facts["prize"] == f"候补第{award.rank - 3}位"
         assert f'<a href="{notice.url}">' in notice.text and notice.facts["at"] == "2022年1月11日 21:30"
     assert sorted(channel for channel, *_ in post.sent) == ["customer"] * 5
+
+
+@pytest.mark.parametrize("name", ["NOTICE_TEMPLATE", "ACCOUNT_TEMPLATE"])
+def test_the_demos_cards_say_that_she_won_in_full(small, post, name):  # noqa: F811
+    """The product's template, and the simulated WeChat's, which asks for the same fields."""
+    template = parse(demo_env.FIXED[name])
+    assert getattr(Config(), name.lower()) == demo_env.FIXED[name]
+    card = fill(template, words.facts(draws.awards(drawn(small), "winner")[0]))
+    assert "恭喜，您中奖了，点开看怎么领" in card.values()
 
 
 def test_a_notice_holds_nothing_personal_and_nothing_of_what_is_in_a_box(small, post):  # noqa: F811

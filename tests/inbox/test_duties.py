@@ -15,6 +15,7 @@ from wxbackend import audit, wechat
 from wxbackend.audit.models import AuditEntry
 from wxbackend.campaigns import service as campaigns
 from wxbackend.draws import freeze as freezing
+from wxbackend.draws.models import Draw
 from wxbackend.extensions import db
 from wxbackend.inbox import duties, editing
 from wxbackend.inbox.duties import Answer
@@ -226,6 +227,57 @@ def test_the_button_to_the_draw_always_knows_the_newest(campaign):
     assert "春节评议" in said and f"/w/{SLUG}-1" in said
 
 
+def test_the_button_to_the_draw_lists_three_the_drawn_ones_first(app):
+    def held(slug: str, days: int, drawn: bool) -> None:
+        moved = {name: (getattr(first, name) + timedelta(days=days)).isoformat() for name in
+                 ("opens_at", "closes_at", "evidence_until", "freeze_at")}
+        one = make_campaign(slug=slug, title=slug, window=moved)
+        freezing.freeze(one, one.freeze_at)
+        if drawn:
+            draw = db.session.scalars(select(Draw).where(Draw.campaign_id == one.id)).one()
+            draw.state, draw.transcript, draw.seed, draw.drawn_at = "drawn", "{}", "0", one.freeze_at + timedelta(hours=4)
+        db.session.commit()
+
+    first = make_campaign()
+    for slug, days, drawn in (("aaa", 10, True), ("bbb", 20, True), ("ccc", 30, False), ("ddd", 40, False)):
+        held(slug, days, drawn)
+    said = duties.click("draw", NOON + timedelta(days=60)).text
+    assert [line.partition("：")[0] for line in said.splitlines()] == ["bbb", "aaa", "ddd", first.title]
+    assert all(f"/w/{slug}-1" in said for slug in ("bbb", "aaa", "ddd")) and "封存签号名单" in said.splitlines()[-1]
+    assert "抽完了" in said.splitlines()[0] and "等开奖号" in said.splitlines()[2]
+
+
+def test_of_two_campaigns_with_one_word_the_one_published_last_is_meant(app):
+    first, second = make_campaign(slug="first", title="第一个"), make_campaign(slug="second", title="第二个")
+    make_campaign("external", slug="other")
+    make_campaign(slug="draft", title="草稿", publish=False)
+    make_campaign(slug="later", title="以后的", window={name: (getattr(first, name) + timedelta(days=300)).isoformat() for name in
+                  ("opens_at", "closes_at", "evidence_until", "freeze_at")})
+    assert duties.match("改革评议", NOON).campaign_slug == "second"
+    first.published_at = NOON
+    db.session.commit()
+    assert duties.match("改革评议", NOON).campaign_slug == "first"
+    assert duties.rivals(first) == {"改革评议": [second]} and duties.rivals(second) == {"改革评议": [first]}
+    assert set(duties.rivals(campaigns.by_slug("draft"))) == {"改革评议"} and duties.rivals(campaigns.by_slug("other")) == {}
+
+
+def test_what_is_put_away_is_out_of_force_and_comes_back_when_switched_on(any_app):
+    row = write(equal=["停车"], text="B2层。")
+    with pytest.raises(Invalid, match="在用的不能收起"):
+        editing.put_away(row.id, True, "staff:xiaoli", NOON)
+    editing.switch(row.id, False, "staff:xiaoli", NOON)
+    assert editing.put_away(row.id, True, "staff:xiaoli", NOON).is_hidden
+    assert not editing.switch(row.id, True, "staff:xiaoli", NOON).is_hidden
+    db.session.commit()
+    assert [verb for verb, _ in deeds()] == ["account.reply-saved", "account.reply-off", "account.reply-hidden", "account.reply-on"]
+
+
+def test_words_that_something_else_answers_first_are_told(campaign):
+    row = write(equal=["签号", "投票", "改革评议", "停车"], contain=["我的"])
+    assert editing.overheard(row, NOON) == ["签号", "投票", "改革评议"]
+    assert editing.overheard(row, campaign.evidence_until) == ["签号", "投票"]
+
+
 # What the staff may write.
 
 def test_a_text_longer_than_wechat_takes_is_refused_with_its_bytes(app):
@@ -245,6 +297,10 @@ def test_a_text_longer_than_wechat_takes_is_refused_with_its_bytes(app):
     ({"contain": ["长" * 61]}, "#/contain", "最多60个字"), ({"equal": [f"词{n}" for n in range(51)]}, "#/equal", "最多50个词"),
     ({"equal": ["停 车！"]}, "#/equal", "“停 车！”已经在“停 车”那一条里了"), ({"kind": "human", "equal": ["停 车"]}, "#/equal", "已经在"),
     ({"kind": "default", "action": "vote"}, "#/action", "另选"),
+    ({"equal": ["奖"], "text": "去{抽奖链接}。"}, "#/text", "不认识“{抽奖链接}”"),
+    ({"equal": ["奖"], "text": "去{抽奖链接}。"}, "#/text", "能写的只有：{投票链接} {活动} {截止} {电话} {工作时间}。"),
+    ({"kind": "default", "text": "去{投票连接}。", "is_active": False}, "#/text", "“{投票连接}”"),
+    ({"kind": "human", "equal": ["人工"], "action": "human", "hours": "看情况"}, "#/hours", "没读懂"),
     ({"kind": "human", "equal": ["人工"], "action": "mine"}, "#/action", "另选"),
 ])
 def test_what_cannot_work_is_refused_beside_its_field(app, changes, pointer, said):

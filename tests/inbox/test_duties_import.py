@@ -11,10 +11,10 @@ import pytest
 from sqlalchemy import select
 
 from tests.factories import NOON
-from tests.inbox.duty_samples import ARTICLE, HOURS, PICTURE, REPLIES, rule, said
+from tests.inbox.duty_samples import ARTICLE, HOURS, MENU, PICTURE, REPLIES, rule, said
 from tests.inbox.test_duties import write
 from wxbackend.extensions import db
-from wxbackend.inbox import duties, editing, imports
+from wxbackend.inbox import duties, editing, imports, menu
 from wxbackend.inbox.duty_models import AccountReply
 from wxbackend.inbox.replies import MOST_BYTES
 
@@ -95,6 +95,40 @@ def test_the_import_can_be_undone_and_taken_back(any_app):
     assert imports.all_imported(True, "staff:xiaoli", NOON) == 7   # what is not finished stays out
     db.session.commit()
     assert [row.id for row in editing.replies() if row.is_active] == active
+
+
+def test_undoing_the_import_leaves_what_somebody_has_changed_since_and_takes_the_buttons_along(any_app):
+    bring(REPLIES)
+    menu.bring_in(MENU, "staff:xiaoli", NOON)
+    hours = next(row for row in editing.replies() if row.name == "开放时间" and row.kind == "keyword")
+    mine = write(equal=["停车"], text="B2层。")
+    write(number=hours.id, name="开放时间", equal=["开放时间"], text="全年无休。")
+    key = menu.newest().buttons[1]["key"]
+    assert duties.click(key, NOON) is not None
+    assert imports.all_imported(False, "staff:xiaoli", NOON) == 6 + 2
+    db.session.commit()
+    assert {row.id for row in editing.replies() if row.is_active} == {hours.id, mine.id} and duties.click(key, NOON) is None
+    with pytest.raises(menu.MenuNotReady) as refused:
+        menu.to_publish(menu.newest().id)
+    assert any("“开放时间”回的话停用着" in e["detail"] for e in refused.value.facts["errors"])
+    assert imports.all_imported(True, "staff:xiaoli", NOON) == 6 + 2 and duties.click(key, NOON) is not None
+
+
+def test_saving_the_menu_puts_its_texts_in_force_again(app):
+    menu.bring_in(MENU, "staff:xiaoli", NOON)
+    imports.all_imported(False, "staff:xiaoli", NOON)
+    menu.save(menu.items_of(menu.newest()), "staff:xiaoli", NOON, strict=False)
+    db.session.commit()
+    assert duties.click(menu.newest().buttons[1]["key"], NOON) is not None
+
+
+def test_the_names_of_imported_buttons_can_be_typed(any_app):
+    menu.bring_in(MENU, "staff:xiaoli", NOON)
+    write(equal=["公益课报名"], text="我们的。")
+    assert list(menu.typable()) == ["开放时间"]   # the map has no text yet, the courses have their own reply
+    assert menu.type_names("staff:xiaoli", NOON) == ["开放时间"] and menu.typable() == {}
+    db.session.commit()
+    assert duties.match("开放时间。", NOON).text == duties.click(menu.newest().buttons[1]["key"], NOON).text
 
 
 def test_taking_the_import_back_leaves_alone_what_was_written_meanwhile(app):

@@ -95,6 +95,7 @@ def test_two_who_change_the_menu_do_not_overwrite_each_other(any_app):
     (item(name="去", does="key"), "key", "128字节"), (item(name="去", does="key", key="k" * 129), "key", "128字节"),
     (item(name="去", does="say", text="好" * 683), "text", "现在是2049字节"),
     (item(name="去", does="say", key="有 空", text="x"), "text", "记号不对"),
+    (item(name="去", does="say", text="点{抽奖链接}"), "text", "不认识“{抽奖链接}”"),
     (item(name="去", does="keep", kept="{"), "does", "照原样"),
     (item(name="去", does="keep", kept='{"type": "click", "name": "x"}'), "does", "照原样"),
     (item(name="去", does="keep", kept='{"type": "media_id", "media_id": 5}'), "does", "照原样"),
@@ -111,6 +112,17 @@ def test_three_buttons_five_below_and_longer_names_there():
     assert "现在是63字节" in faults(item(name="更多", sub=[item(name="一" * 21, does="vote")]))["#/buttons/0/sub/0/name"]
     assert faults(VOTE, MINE, HOURS, VOTE) == {"#/buttons": "一级按钮最多3个。"} and faults() == {"#/buttons": "请至少写一个按钮。"}
     assert faults(item(name="去投票评1", does="vote")) == {}   # sixteen bytes
+
+
+MIXED = [item(name="官网", does="view", url="https://a.example"), item(name="更多", sub=[
+    item(name="日历", does="miniprogram", url="https://a.example", appid="wx0123456789abcdef", pagepath="p"), VOTE])]
+
+
+@pytest.mark.parametrize(("errcode", "meant"), [
+    (40166, ["日历"]), (40165, ["日历"]), (40055, ["官网"]), (40054, ["日历"]), (40018, ["官网"]), (40025, ["日历", "去投票"]),
+    (40015, []), (45009, [])])
+def test_which_buttons_wechat_may_mean(errcode, meant):
+    assert [name for _, name in buttons.suspects(errcode, MIXED)] == meant
 
 
 def test_faults_keep_a_draft_from_being_stored(app):

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import pytest
 
 from wxbackend.inbox.hours import is_at_desk
-from wxbackend.inbox.replies import Book, Rule, fill, normal, size, split_source
+from wxbackend.inbox.replies import SENTENCE, Book, Rule, fill, misplaced, normal, size, split_source, unknown_places
 
 
 class Source(NamedTuple):
@@ -99,14 +99,34 @@ NOTHING = dict.fromkeys(FACTS, "")
 @pytest.mark.parametrize(("text", "with_campaign", "without"), [
     ("您好。{活动}正在进行，{投票链接}。", f"您好。改革评议正在进行，{FACTS['投票链接']}。", "您好。"),
     ("{活动}", "改革评议", ""), ("先看这里\n{投票链接}\n再见", f"先看这里\n{FACTS['投票链接']}\n再见", "先看这里\n再见"),
-    ("{不认识}{ 活动 }{}{{活动}}", "{不认识}{ 活动 }{}{改革评议}", "{不认识}{ 活动 }{}{}"), ("没有花括号", "没有花括号", "没有花括号"),
+    ("{不认识}{ 活动 }{}{{活动}}", "{不认识}{ 活动 }{}{改革评议}", ""), ("没有花括号", "没有花括号", "没有花括号"),
     ("", "", ""),
+    ("投{投票链接} / 到{截止}。/ 再见", f"投{FACTS['投票链接']} / 到1月8日09:00。/ 再见", "/ 再见"),
+    ("想投票? {投票链接}! 见https://x.example/a?b=1/2 。再见!", f"想投票? {FACTS['投票链接']}! 见https://x.example/a?b=1/2 。再见!",
+     "想投票? 见https://x.example/a?b=1/2 。再见!"),
+    ("投票点这里：{投票链接}\n活动是{活动}，{截止}截止。", f"投票点这里：{FACTS['投票链接']}\n活动是改革评议，1月8日09:00截止。", ""),
     ('{活动}见<a href="https://x.example/?a=1&b=!">这里</a>。回头见！',
     '改革评议见<a href="https://x.example/?a=1&b=!">这里</a>。回头见！', "回头见！"),
 ])
 def test_places_are_filled_and_what_is_not_there_is_not_spoken_of(text, with_campaign, without):
     assert (fill(text, FACTS), fill(text, NOTHING)) == (with_campaign, without)
     assert fill(text, {}) == text.strip()
+
+
+@pytest.mark.parametrize("text", ["", "\n", " / ", "?! a?b / c。\n\n。x/ y /z!\n", "http://a.example/?x=1&y=/2 ？", "/ / //",
+                                  "a" * 5000 + "!" * 5000])
+def test_a_text_is_cut_into_sentences_without_loss(text):
+    assert "".join(SENTENCE.findall(text)) == text
+
+
+@pytest.mark.parametrize(("text", "wrong"), [
+    ("{投票链接}{活动}{截止}{电话}{工作时间}", []), ("没有", []),
+    ("{抽奖链接}，{投票连接}，{占位}。{抽奖链接}", ["{抽奖链接}", "{投票连接}", "{占位}"]),
+    ("｛投票链接｝", ["｛投票链接｝"]), ("{ 活动 }", ["{ 活动 }"]), ("{}", ["{}"]), ("{活动", []), ("{活\n动}", []),
+])
+def test_what_fills_nothing_is_named(text, wrong):
+    assert unknown_places(text) == wrong and bool(misplaced(text)) == bool(wrong)
+    assert all(place in misplaced(text) for place in wrong)
 
 
 def test_what_is_filled_in_is_not_filled_again():

@@ -11,6 +11,7 @@ from sqlalchemy.exc import OperationalError
 
 from tests.factories import NOON, make_campaign
 from tests.inbox.conftest import Chat
+from tests.submissions.pictures import encoded, screenshot
 from wxbackend import jobs, wechat
 from wxbackend.alarms import service as alarms
 from wxbackend.ballots import sql
@@ -21,7 +22,7 @@ from wxbackend.inbox import views as inbox_views
 from wxbackend.inbox.models import InboxMessage
 from wxbackend.inbox.service import Reply
 from wxbackend.jobs.models import Job
-from wxbackend.submissions.models import Submission
+from wxbackend.submissions.models import Entrant, Submission
 
 HELLO = {"MsgType": "text", "Content": "投票"}
 SHOT = {"MsgType": "image", "MediaId": "M1", "PicUrl": "x"}
@@ -255,7 +256,7 @@ def test_what_is_not_ours_goes_to_the_second_server_and_its_answer_back(site, ch
         seen.append((query["msg_signature"], body))
         return "<xml>theirs</xml>"
 
-    monkeypatch.setattr(inbox, "_not_ours", lambda otherwise, at: Reply(otherwise, "relay"))
+    monkeypatch.setattr(inbox, "_not_ours", lambda otherwise, *_: Reply(otherwise, "relay"))
     monkeypatch.setattr(relay, "forward", forward)
     assert chat.post({"MsgType": "text", "Content": "图书馆几点开门"}).text == "<xml>theirs</xml>"
     assert "点这里去投票" in chat.say("投票") and len(seen) == 1
@@ -291,6 +292,86 @@ def test_a_picture_that_never_was_one_is_told_to_its_sender_alone(site, chat, we
     with site.inside():
         assert alarms.open_alarms() == []
     assert "再发一次" in wechat_side.told[chat.openid][-1]
+
+
+def test_what_came_in_time_counts_however_late_it_is_answered(site, chat, broken):
+    """The last minute is when the crowd comes: a picture and a name, kept before the end and answered after it."""
+    with site.inside():
+        campaign = site.campaign()
+        last, frozen = campaign.evidence_until - timedelta(seconds=5), campaign.freeze_at
+    assert last + timedelta(minutes=2) < frozen
+    broken(True)
+    site.now(last)
+    chat.post(SHOT)
+    chat.post({"MsgType": "text", "Content": "张小三 13800000000"})
+    broken(False)
+    later(site, 2)
+    later(site, 1)
+    with site.inside():
+        assert [s.arrived_at <= last + timedelta(minutes=3) for s in db.session.query(Submission)] == [True]
+        assert db.session.query(Entrant).one().withdrawn_at is None
+
+
+def test_a_late_answer_fits_wherever_it_goes(make_app, server_url, wechat_side, broken, monkeypatch):
+    """The staff may write 2048 bytes; behind LATER that is more than a message holds."""
+    app = make_app(database_url=server_url)
+    app.extensions["clock"].fixed = NOON
+    with app.app_context():
+        make_campaign()
+        db.session.remove()
+    monkeypatch.setattr("wxbackend.inbox.duties.default", lambda at: "好" * 682)
+    chat = Chat(app)
+    broken(True)
+    chat.post({"MsgType": "text", "Content": "几点开门"})
+    broken(False)
+    for minutes in (1, 2):
+        app.extensions["clock"].fixed = NOON + timedelta(minutes=minutes)
+        with app.app_context():
+            jobs.run_due(app.extensions["clock"].fixed)
+            db.session.remove()
+    assert len(wechat_side.told[chat.openid][0].encode()) <= 2048 and wechat_side.told[chat.openid][0].startswith(words.LATER)
+
+
+def test_a_late_wish_for_a_person_is_not_promised(site, chat, wechat_side, broken, monkeypatch):
+    monkeypatch.setattr("wxbackend.inbox.duties.match", lambda text, at: inbox.duties.Answer("这就转给工作人员。", action="human"))
+    broken(True)
+    chat.post({"MsgType": "text", "Content": "人工"})
+    broken(False)
+    later(site)
+    later(site)
+    assert wechat_side.told[chat.openid] == [words.LATER + words.ASK_AGAIN]
+
+
+def test_what_got_stuck_is_tried_again_the_next_day(site, chat, broken):
+    broken(True)
+    chat.post({"MsgType": "text", "Content": "张小三 13800000000"})
+    for _ in range(6):
+        later(site)
+    assert states(site) == ["stuck"]
+    broken(False)
+    later(site, 60)
+    for _ in range(2):
+        later(site)
+    assert states(site) == ["done"]
+
+
+def test_nobody_sends_the_same_evidence_by_two_doors_as_two(site, chat, wechat_side, monkeypatch):
+    """A vote held elsewhere, doors open on both sides, and WeChat does not say who the sender is: her picture is not taken."""
+    with site.inside():
+        make_campaign("external")
+    known: list[str | None] = [None]
+    monkeypatch.setattr(wechat, "unionid_of", lambda openid: known[0])
+    stranger = Chat(site.app, "外人")
+    wechat_side.pictures["M1"] = wechat_side.pictures["M2"] = encoded(screenshot())
+    stranger.show("M1")
+    later(site)
+    with site.inside():
+        assert [s.state for s in db.session.query(Submission)] == ["dropped"]
+    known[0] = "u-hers"
+    stranger.show("M2")
+    later(site)
+    with site.inside():
+        assert sorted(s.state for s in db.session.query(Submission)) == ["dropped", "pending"]
 
 
 def test_replies_are_forgotten_after_a_day_and_messages_after_a_month(site, chat):

@@ -10,7 +10,7 @@ import pytest
 from tests.factories import NOON, cast, document, make_campaign, make_voter
 from tests.inbox.conftest import Chat
 from tests.submissions.pictures import encoded, qr, screenshot
-from wxbackend import wechat
+from wxbackend import alarms, wechat
 from wxbackend.accounts.models import EntryLink
 from wxbackend.extensions import db
 from wxbackend.inbox import words
@@ -349,3 +349,32 @@ def test_a_campaign_of_the_mini_program_alone_takes_nothing_in_the_chat(site, vo
     for said in (voted.say("投票"), voted.show("SHOT"), voted.say(PAIR), voted.say("ABCD-1234"), voted.event("subscribe")):
         assert "小程序" in said
     assert states(site) == [] and entry(site) is None and site.count(EntryLink) == 0
+
+
+def test_a_picture_that_wechat_refuses_for_a_while_waits_and_is_not_lost(site, voted, wechat_side, work):
+    """`media` is off by 48001: each hour anew, and neither dropped nor told of until WeChat's three days are over."""
+    shot, wechat_side.pictures["SHOT"] = wechat_side.pictures["SHOT"], wechat.NotGranted(was_asked=False)
+    voted.show("SHOT")
+    voted.say(PAIR)
+    clock = site.app.extensions["clock"]
+    for _ in range(30):
+        work()
+        clock.fixed += timedelta(hours=1)
+    assert states(site) == ["arriving"] and voted.openid not in wechat_side.told
+    with site.inside():
+        assert alarms.open_alarms() == []   # WeChat was not asked again, so there is no news
+    wechat_side.pictures["SHOT"] = shot
+    work()
+    assert states(site) == ["approved"] and site.count(Ticket) == 1
+
+
+def test_after_three_days_of_refusals_the_picture_is_given_up_aloud(site, voted, wechat_side, work):
+    wechat_side.pictures["SHOT"] = wechat.NotGranted(was_asked=False)
+    voted.show("SHOT")
+    clock, began = site.app.extensions["clock"], site.app.extensions["clock"].fixed
+    while clock.fixed <= began + timedelta(hours=74):
+        work()
+        clock.fixed += timedelta(minutes=30)
+    assert states(site) == ["dropped"]   # her 48 hours are over, so the chat cannot say so: the staff see it
+    with site.inside():
+        assert [a.kind for a in alarms.open_alarms()] == ["media-lost"]

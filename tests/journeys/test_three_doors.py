@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import html
 import itertools
 import re
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -65,6 +67,11 @@ def hidden(page: str) -> dict[str, str]:
 DOORS = {"mini program": by_mini_program, "web login": by_web_login, "message": by_message}
 
 
+def consent(page: str) -> str:
+    """Where 允许 leads on WeChat's own page."""
+    return re.search(r'href="(/connect/oauth2/agree/[^"]+)"', page)[1]
+
+
 def standing(world: World) -> tuple[int, int]:
     """(live, void) ballots; the tally agrees with a recount."""
     with world.app.app_context():
@@ -80,32 +87,27 @@ def test_one_person_by_all_three_doors_on_one_day_has_one_vote(small_world: Worl
     open_campaign(world)
     amei, chen = world.person("阿美"), world.person("老陈")
     by_mini_program(world, chen)
-    for name in order:
-        DOORS[name](world, amei)
-    world.work()   # WeChat is asked whose the account's follower is
-    assert standing(world) == (2, 1)   # the account's two doors are one identity; the mini program's vote was known for hers only now
-    for name in order:
-        assert DOORS[name](world, amei)[0] == 409
-    assert standing(world)[0] == 2
+    status, first = DOORS[order[0]](world, amei)
+    assert status == 201
+    for name in order[1:]:
+        assert DOORS[name](world, amei) == (409, first), name
+    world.work()
+    assert standing(world) == (2, 0)
     with world.app.app_context():
         assert db.session.query(Person).filter_by(merged_into_id=None).count() == 2
 
 
-def test_the_same_on_every_engine(world: World):
-    """The earlier ballot stays, the later is void for all to see, her tickets follow, and the next day she has one again."""
+def test_the_same_on_every_engine_and_the_next_day(world: World):
+    """She takes part by the mini program; found out to be one, she has her receipts and tickets behind every door."""
     open_campaign(world)
     amei = world.person("阿美")
+    world.phone(amei).get(f"{world.url}/c/{SLUG}/rules", timeout=20)
     status, first = by_mini_program(world, amei)
-    assert status == 201
     mini = world.mini(amei)
     entry = {"name": "张三", "phone": "13800000000", "age_band": "18+", "consents": ["draw"]}
-    assert mini("POST", f"/campaigns/{SLUG}/entries", json=entry).status_code == 201
+    assert status == 201 and mini("POST", f"/campaigns/{SLUG}/entries", json=entry).status_code == 201
     world.at(NOON + timedelta(minutes=5))
-    assert by_message(world, amei)[0] == 201   # nobody knows yet that she is the same
-    world.work()
-    assert standing(world) == (1, 1)
-    assert [r["receipt_code"] for r in mini("GET", "/me/receipts").json()] == [first]
-    assert by_web_login(world, amei) == (409, first)
+    assert by_message(world, amei) == (409, first) and by_web_login(world, amei) == (409, first)
     world.at(NOON + timedelta(days=1))
     assert by_message(world, amei)[0] == 201 and by_mini_program(world, amei)[0] == 409
     with world.app.app_context():
@@ -113,6 +115,42 @@ def test_the_same_on_every_engine(world: World):
         person = db.session.query(Person).filter_by(merged_into_id=None).one()
         assert merged.kept_id == person.id and len(tickets.of(campaigns.by_slug(SLUG), person.id)) == 1
         assert "优" not in str(merged.facts) and "良" not in str(merged.facts)
+    assert standing(world) == (2, 0)
+
+
+def test_who_does_not_follow_is_asked_once_and_has_one_vote_all_the_same(small_world: World):
+    """Silent login tells no unionid and the account knows followers alone: one tap, before the first vote."""
+    world = small_world
+    open_campaign(world)
+    fang = world.person("阿芳", follows=False)
+    phone = world.phone(fang)
+    page = phone.get(f"{world.url}/c/{SLUG}?s=article", timeout=20)
+    assert page.status_code == 403 and "确认是我" in page.text
+    asked = phone.get(world.url + html.unescape(re.search(r'href="(/login/h5[^"]+)"', page.text)[1]), timeout=20)
+    allowed = phone.get(requests.compat.urljoin(asked.url, consent(asked.text)), timeout=20)
+    assert on_the_page(world, phone, allowed.url)[0] == 201
+    assert by_mini_program(world, fang)[0] == 409
+    assert standing(world) == (1, 0)
+
+
+def test_late_binding_merges_what_was_two(make_world):
+    """Two people to us while the apps were not bound; from the day they are, one, with her receipts behind both doors."""
+    world = make_world("", apps_bound=False)
+    world.sim("config", apps_bound=False)
+    open_campaign(world)
+    amei = world.person("阿美")
+    status, first = by_web_login(world, amei)
+    assert status == 201 and world.mini(amei)("GET", "/me/receipts").json() == []
+    world.app.extensions["settings"] = replace(world.app.extensions["settings"], apps_bound=True)
+    world.sim("config", apps_bound=True)
+    world.at(NOON + timedelta(days=1))
+    mini = world.mini(amei)
+    assert by_message(world, amei)[0] == 201
+    world.work()
+    assert [r["receipt_code"] for r in mini("GET", "/me/receipts").json()][-1] == first
+    with world.app.app_context():
+        assert db.session.query(PersonMerge).count() == 1
+    assert standing(world) == (2, 0)
 
 
 def test_where_the_apps_are_not_bound_one_door_is_open(make_world):

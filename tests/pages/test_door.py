@@ -132,9 +132,21 @@ def test_outside_wechat_the_link_is_not_opened(browser, link):
     assert page.status_code == 403 and "微信" in page.text and "<form" not in page.text
 
 
-def test_whoever_is_logged_in_as_somebody_else_is_told_before(browser, link):
-    assert "另一位" in browser("老陈").get(link("阿美")).text
+def test_whoever_is_logged_in_as_somebody_else_is_not_let_in(browser, link, campaign):
+    path, chen = link("阿美"), browser("老陈")
+    page = chen.get(path)
+    assert page.status_code == 403 and "别人的链接" in page.text and f'href="/c/{campaign.slug}"' in page.text
+    form = Form(chen.get(f"/c/{campaign.slug}").text).values
+    with chen.session_transaction() as kept:
+        kept["door"] = "x" * 32
+    assert chen.post(path, data={"csrf_token": form["csrf_token"]}).status_code == 403
+    assert db.session.query(EntryLink).one().bound_at is None
     assert browser("阿美").get(link("阿美")).status_code == 302
+
+
+def test_the_page_asks_whether_it_was_she_who_wrote(browser, link):
+    page = browser(wechat=True).get(link()).text
+    assert "是您本人给公众号发了消息吗" in page and "1月6日（周四）12:00" in page
 
 
 def test_nothing_in_the_link_or_the_database_says_whose_it_is(link):

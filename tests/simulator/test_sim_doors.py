@@ -72,7 +72,7 @@ def test_through_the_mini_program_and_never_twice(hand: Page, world: World):
     expect(hand.get_by_role("heading", name="您有1个签号")).to_be_visible()
     hand.get_by_role("link", name="中奖时提醒我").click()
     hand.get_by_role("button", name="允许").click()
-    expect(hand.get_by_text("有了结果就告诉您")).to_be_visible()
+    expect(hand.get_by_text("中了奖就告诉您")).to_be_visible()
 
     hand.goto(world.simulated + f"/article/{SLUG}")   # the other door, the same day, the same person
     hand.get_by_text("长按识别，就能投票").click()

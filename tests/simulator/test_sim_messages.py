@@ -6,7 +6,7 @@ import pytest
 
 ACCOUNT, MINI = "wxdemoaccount0001", "wxdemomini000001"
 CUSTOM, TEMPLATE, SUBSCRIBE = (f"/cgi-bin/message/{kind}/send" for kind in ("custom", "template", "subscribe"))
-DATA = {"thing1": {"value": "家门口的文化馆抽奖"}, "time2": {"value": "2022年1月11日 21:15"}}
+DATA = {"thing1": {"value": "家门口的文化馆抽奖"}, "thing3": {"value": "恭喜，您中奖了"}, "time2": {"value": "2022年1月11日 21:15"}}
 LETTER, NOTE = "SIM-TEMPLATE-DRAW", "SIM-NOTICE-DRAW"
 
 
@@ -36,7 +36,7 @@ def test_a_template_message_shows_as_a_card_and_its_outcome_comes_by_event(wecha
     wechat.settle()
     card = wechat.get("/_sim/outbox", person="amei")["messages"][-1]
     assert (card["kind"], card["via"]) == ("template", "template")
-    assert card["card"]["rows"] == [["事项", "家门口的文化馆抽奖"], ["时间", "2022年1月11日 21:15"]]
+    assert card["card"]["rows"] == [["事项", "家门口的文化馆抽奖"], ["事项", "恭喜，您中奖了"], ["时间", "2022年1月11日 21:15"]]
     report = shop.received[-1]
     assert (report["Event"], report["MsgID"], report["Status"]) == ("TEMPLATESENDJOBFINISH", str(told["msgid"]), "success")
     assert report["FromUserName"] == wechat.openid("amei") and "MsgId" not in report
@@ -58,9 +58,9 @@ def test_who_blocked_the_account_is_reported_and_not_reached(wechat, write, shop
 
 @pytest.mark.parametrize(("changes", "errcode"), [
     ({"template_id": "nothing"}, 40037), ({"touser": "o-nobody"}, 40003), ({"data": "{}"}, 47001), ({"data": {}}, 47003),
-    ({"data": {"thing1": {"value": "字" * 21}, "time2": DATA["time2"]}}, 47003),
-    ({"data": {"thing1": {"value": "字" * 20}, "time2": {"value": "明天"}}}, 47003),
-    ({"data": {"thing1": {"value": ""}, "time2": DATA["time2"]}}, 47003), ({"data": {"thing1": "x", "time2": DATA["time2"]}}, 47003),
+    ({"data": DATA | {"thing1": {"value": "字" * 21}, "time2": DATA["time2"]}}, 47003),
+    ({"data": DATA | {"thing1": {"value": "字" * 20}, "time2": {"value": "明天"}}}, 47003),
+    ({"data": DATA | {"thing1": {"value": ""}, "time2": DATA["time2"]}}, 47003), ({"data": DATA | {"thing1": "x", "time2": DATA["time2"]}}, 47003),
     ({"miniprogram": {"appid": "wxother", "pagepath": "pages/index"}}, 40166), ({"miniprogram": {"appid": MINI}}, 40165)])
 def test_a_template_message_that_is_refused(wechat, write, changes, errcode):
     answer = write(**changes)
@@ -100,7 +100,7 @@ def test_refused_or_switched_off_means_no_message(wechat, notify, shop):
 @pytest.mark.parametrize(("changes", "errcode"), [
     ({"template_id": LETTER}, 40037), ({"touser": "o-nobody"}, 40003), ({"page": "pages/nothing"}, 41030),
     ({"miniprogram_state": "x"}, 40097),
-    ({"data": {"thing1": {"value": "字" * 21}, "time2": DATA["time2"]}}, 47003)])
+    ({"data": DATA | {"thing1": {"value": "字" * 21}, "time2": DATA["time2"]}}, 47003)])
 def test_a_subscribe_message_that_is_refused_costs_no_credit(wechat, notify, changes, errcode):
     wechat.control("subscribe", person="amei", template_id=NOTE)
     assert notify(**changes)["errcode"] == errcode

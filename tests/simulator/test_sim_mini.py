@@ -79,7 +79,7 @@ def test_the_whole_way_through_the_mini_program(screen, world):
 
     assert "想给您发一次这样的消息" in screen.look(f"/mini/c/{SLUG}?ask=1")
     page = screen.press("notify", answer="accept", template_id="SIM-NOTICE-DRAW")
-    assert "有了结果就告诉您" in page and "发到您的“服务通知”" in page
+    assert "中了奖就告诉您" in page and "发到您的“服务通知”" in page
     assert "有1个签号" in screen.look("/mini/mine") and code in screen.look("/mini/mine")
     assert screen.session.post(f"{world.simulated}/mini/c/{SLUG}/shot", timeout=20).url.endswith("note=shot")
 

@@ -101,7 +101,7 @@ def test_a_menu_may_have_sub_menus_and_lead_into_the_mini_program(phone, wechat,
 
 
 def test_cards_are_drawn_and_lead_on(phone, wechat, shop):
-    data = {"thing1": {"value": "抽奖<b>"}, "time2": {"value": "2022年1月11日 21:15"}}
+    data = {"thing1": {"value": "抽奖<b>"}, "thing3": {"value": "恭喜，您中奖了"}, "time2": {"value": "2022年1月11日 21:15"}}
     wechat.post("/cgi-bin/message/template/send", {"touser": wechat.openid("amei"), "template_id": "SIM-TEMPLATE-DRAW", "data": data,
                                                    "url": shop.url + "/w/reform-1"}, access_token=wechat.token())
     wechat.control("subscribe", person="amei")

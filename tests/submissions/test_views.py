@@ -79,7 +79,7 @@ def test_pictures_have_no_address(site, receipt):
 def test_everything_about_oneself_to_see_and_to_take_along(site, receipt):
     enter(site)
     data = site.client.get("/api/v1/me/data", headers=site.amei).json["campaigns"]
-    assert len(data) == 1 and (data[0]["entry"]["name"], data[0]["entry"]["phone"]) == ("张小三", "13800000000")
+    assert len(data) == 1 and (data[0]["entry"]["name"], data[0]["entry"]["phone"]) == ("张*三", "138****0000")
     assert (len(data[0]["receipts"]), len(data[0]["submissions"]), len(data[0]["tickets"])) == (1, 1, 1)
     assert site.client.get("/api/v1/me/data", headers=site.chen).json["campaigns"][0]["entry"] is None
     assert "优" not in str(data)
@@ -95,7 +95,7 @@ def test_one_sees_ones_own_and_nobody_elses(site, receipt):
 def test_a_name_is_set_right_by_api(site, receipt):
     enter(site)
     answer = site.client.patch("/api/v1/me/data", json={"campaign": site.slug, "name": "张三", "phone": "13900000000"}, headers=site.amei)
-    assert answer.json["entry"]["phone"] == "13900000000"
+    assert answer.json["entry"]["phone"] == "139****0000"
     bad = site.client.patch("/api/v1/me/data", json={"campaign": site.slug, "name": "张三", "phone": "139"}, headers=site.amei)
     assert bad.status_code == 422 and bad.json["errors"][0]["pointer"] == "#/phone"
 

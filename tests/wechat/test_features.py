@@ -43,7 +43,7 @@ def test_what_the_kind_has_not_got_is_refused_without_asking(make_app, wechat_ho
                      lambda: wechat.download_media("M"), lambda: wechat.create_menu([{"name": "投票", "type": "click", "key": "v"}])):
             with pytest.raises(wechat.NotGranted) as caught:
                 call()
-            assert (caught.value.errcode, caught.value.kind) == (48001, wechat.Kind.OPERATOR)
+            assert (caught.value.errcode, caught.value.kind, caught.value.was_asked) == (48001, wechat.Kind.OPERATOR, False)
         assert wechat.unionid_of("oMei") is None
     assert wechat_host.asked == []
 
@@ -53,8 +53,9 @@ def test_off_for_a_day_and_then_asked_anew(app, wechat_host, monkeypatch):
     really = store.put_once
     monkeypatch.setattr(store, "put_once", lambda name, value, ttl: kept.append((name, ttl)) or really(name, value, ttl))
     wechat_host.say("/cgi-bin/qrcode/create", {"errcode": 48001, "errmsg": "api unauthorized"})
-    with pytest.raises(wechat.NotGranted):
+    with pytest.raises(wechat.NotGranted) as caught:
         wechat.scene_qr("hall")
+    assert caught.value.was_asked
     assert kept == [("wechat:off:wxaccount:scene-qr", 86_400)]
     assert not wechat.can("scene-qr") and wechat.can("template-message")
     store.drop("wechat:off:wxaccount:scene-qr")   # the day is over

@@ -15,7 +15,7 @@ from tests.wechat.test_client import at_once
 from wxbackend import store, wechat
 from wxbackend.extensions import settings
 
-NOTICE = {"thing1": "太极", "time2": "2022年1月8日 09:00"}
+NOTICE = {"thing1": "太极", "thing3": "恭喜，您中奖了", "time2": "2022年1月8日 09:00"}
 
 
 class World:

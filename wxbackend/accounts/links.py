@@ -34,6 +34,13 @@ class LinkTaken(Problem):
     hint = "每个链接只认一部手机。" + AGAIN
 
 
+class LinkOfAnother(Problem):
+    """Somebody is logged in on this device, and the link was sent to somebody else: passed on, by mistake or to be tried."""
+
+    status, type, title = 403, "link-of-another", "这是发给别人的链接。"
+    hint = "点了就成了替别人投票。发一句“投票”给公众号，会收到您自己的。"
+
+
 class LinkUnknown(Problem):
     status, type, title = 404, "link-unknown", "这个链接不完整。"
     hint = AGAIN

@@ -135,8 +135,8 @@ def _patiently(do: Callable[[], Identity]) -> Identity:
 
 def _crossed(error: DBAPIError) -> bool:
     """Whether the database refused because of another at the same moment: a key taken, or two that waited for each other."""
-    code = getattr(error.orig, "sqlstate", "") or next(iter(getattr(error.orig, "args", ())), None)
-    return isinstance(error, IntegrityError) or code in DEADLOCKS
+    codes = {getattr(error.orig, "sqlstate", None), *getattr(error.orig, "args", ())[:1]}   # PyMySQL has both, and 40001 for its deadlock
+    return isinstance(error, IntegrityError) or bool(codes & set(DEADLOCKS))
 
 
 def is_unknown(identity: Identity) -> bool:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
 from flask import Blueprint as PageBlueprint
-from flask import redirect, request, session, url_for
+from flask import current_app, redirect, request, session, url_for
 from flask_smorest import Blueprint
 from werkzeug import Response
 
@@ -23,6 +26,8 @@ from wxbackend.extensions import db, settings
 from wxbackend.problems import Problem
 from wxbackend.web import access
 
+MARKS = ("login", "door")                                # what this browser's session remembers of a way in
+WAIT_SECONDS = 0.5
 TRIES_OF_A_NAME, TRIES_OF_AN_ADDRESS = 10, 60   # within ten minutes
 api_bp = Blueprint("login", __name__, url_prefix="/api/v1", description="登录")
 bp = PageBlueprint("door", __name__)
@@ -52,7 +57,8 @@ def login_miniprogram(form: dict[str, Any]) -> dict[str, Any]:
     """Exchange a mini program's login code for a bearer token; one of hers that is sent along ends with it."""
     if not store.ping():
         raise LoginAway(retry_after=60)
-    user = wechat.login_code(form["code"])
+    with waiting_for_wechat():
+        user = wechat.login_code(form["code"])
     at = clock.now()
     token, ends = accounts.issue_token(accounts.login(user, at), at, "miniprogram", replaces=sent_token(VOTER_COOKIE))
     db.session.commit()
@@ -94,6 +100,8 @@ def _count_try(what: str, whose: str, most: int) -> None:
 def logout() -> Response:
     """This device is logged out: its token is refused from now on."""
     accounts.revoke_token(sent_token(VOTER_COOKIE), clock.now())
+    for mark in (*MARKS, "tap"):   # nor may an old callback or link of this browser let her in again
+        session.pop(mark, None)
     db.session.commit()
     response = Response(status=204)
     response.delete_cookie(VOTER_COOKIE)
@@ -174,12 +182,33 @@ def _user_of(code: str, state: str) -> tuple[wechat.WxUser, bool]:
     try:
         with store.lock(name + ":lock", 10, 8):
             known = store.get(name)
-            user = wechat.WxUser(**json.loads(known)) if known else wechat.oauth_code(code)
+            user = wechat.WxUser(**json.loads(known)) if known else _exchanged(code)
             store.put(name, json.dumps(asdict(user)), 300)
     except (store.StoreAway, store.StillLocked) as e:
         if user is None:   # else the code is spent, and its answer good
             raise LoginAway(retry_after=60) from e
     return user, known is not None
+
+
+def _exchanged(code: str) -> wechat.WxUser:
+    with waiting_for_wechat():
+        return wechat.oauth_code(code)
+
+
+@contextmanager
+def waiting_for_wechat() -> Iterator[None]:
+    """At most three quarters of the threads wait for WeChat in requests: while it is slow, the others serve whoever is logged in.
+
+    Raises LoginAway.
+    """
+    most = max(1, settings.threads * 3 // 4)
+    lines: threading.BoundedSemaphore = current_app.extensions.setdefault("waiting_for_wechat", threading.BoundedSemaphore(most))
+    if not lines.acquire(timeout=WAIT_SECONDS):
+        raise LoginAway(retry_after=10)
+    try:
+        yield
+    finally:
+        lines.release()
 
 
 def with_voter_cookie(response: Response, token: str) -> Response:

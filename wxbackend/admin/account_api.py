@@ -17,6 +17,7 @@ from wxbackend.inbox.duty_schemas import (
     AccountOut,
     ActiveSchema,
     ChangedOut,
+    HiddenSchema,
     MenuOut,
     MenuSchema,
     ReplyChangeSchema,
@@ -91,6 +92,18 @@ def switch_reply(form: dict[str, Any], number: int) -> dict[str, Any]:
     return _reply(row)
 
 
+@api_bp.route("/account/replies/<int:number>/hidden", methods=["POST"])
+@access("staff")
+@needs(*MANAGE)
+@api_bp.arguments(HiddenSchema)
+@api_bp.response(200, ReplyOut)
+def put_away_reply(form: dict[str, Any], number: int) -> dict[str, Any]:
+    """Fold a reply away that is out of force, or put it back into the list."""
+    row = editing.put_away(number, form["is_hidden"], actor(), clock.now())
+    db.session.commit()
+    return _reply(row)
+
+
 @api_bp.route("/account/replies/import", methods=["POST"])
 @access("staff")
 @needs(*MANAGE)
@@ -154,7 +167,8 @@ def import_menu() -> dict[str, Any]:
 
 
 def _reply(row: AccountReply) -> dict[str, Any]:
-    names = ("id", "kind", "name", "words", "action", "text", "is_active", "is_imported", "note", "stamp", "changed_at")
+    names = ("id", "kind", "name", "words", "action", "text", "hours", "is_active", "is_hidden", "is_imported",
+             "note", "stamp", "changed_at")
     return {name: getattr(row, name) for name in names} | {"campaign": row.campaign.slug if row.campaign else None}
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 
@@ -16,7 +16,11 @@ from wxbackend.inbox.duty_models import AccountMenu
 from wxbackend.problems import Problem
 
 LOCKED_SECONDS = 20
-MENUS_OWN = (*range(40015, 40056), 40166)   # errcodes that speak of a menu's buttons
+MENUS_OWN = (*range(40015, 40056), 40165, 40166, 85079)   # errcodes that speak of a menu's buttons
+
+
+ADVICE = {40166: "请在公众平台“小程序管理”里把这个小程序和公众号关联，再核对AppID。", 40165: "请核对小程序页面的路径，小程序要先发布。",
+          85079: "小程序要先发布。", 40054: "网址的域名要换成允许的。", 40055: "网址的域名要换成允许的。"}
 
 
 class AccountLacks(Problem):
@@ -42,9 +46,10 @@ def put_live(number: int) -> AccountMenu:
     Raises NoSuchMenu, MenuChanged, MenuNotReady, AccountLacks, MenuRefused, AccountRefused, WeChatAway.
     """
     who, made = actor(), menu.to_publish(number)
+    items = menu.items_of(menu.by_id(number))
     db.session.commit()
     with _alone():
-        _asked("menu", lambda: wechat.create_menu(made))
+        _asked("menu", lambda: wechat.create_menu(made), items)
         published = menu.published(number, who, clock.now())
         db.session.commit()
     return published
@@ -85,8 +90,9 @@ def _alone() -> Iterator[None]:
         yield
 
 
-def _asked(feature: str, call: Callable[[], Any]) -> Any:
-    """One call to WeChat. A refusal by kind of account says which kinds have it, one of the menu's shape what WeChat said of it."""
+def _asked(feature: str, call: Callable[[], Any], items: Sequence[Mapping[str, Any]] = ()) -> Any:
+    """One call to WeChat. A refusal by kind of account says which kinds have it, one of the menu's shape what WeChat said of it, and
+    which of the buttons in `items` it may mean."""
     try:
         return call()
     except wechat.NotGranted:
@@ -96,8 +102,20 @@ def _asked(feature: str, call: Callable[[], Any]) -> Any:
     except wechat.WeChatRefused as e:
         about = wechat.meaning(e.errcode).about
         if e.errcode in MENUS_OWN:
-            raise MenuRefused(hint=f"微信说：{about}。请改好再发布。") from None
+            raise _refused(e.errcode, about, items) from None
         raise AccountRefused(hint=f"微信说：{about}。办好再试，不清楚的请找技术人员。") from None
+
+
+def _refused(errcode: int, about: str, items: Sequence[Mapping[str, Any]]) -> MenuRefused:
+    meant = shapes.suspects(errcode, items)
+    which = ("应该是" if len(meant) == 1 else "可能是") + "、".join(f"“{name}”" for _, name in meant) + "。" if meant else ""
+    errors = [{"pointer": f"{at}/{_field(errcode)}", "detail": f"“{name}”：{about}。"} for at, name in meant]
+    return MenuRefused(hint=f"微信说：{about}。{which}{ADVICE.get(errcode, '')}请改好再发布。", errors=errors)
+
+
+def _field(errcode: int) -> str:
+    return {40018: "name", 40025: "name", 40020: "url", 40027: "url", 40054: "url", 40055: "url", 40165: "pagepath", 40166: "appid",
+            85079: "appid"}.get(errcode, "does")
 
 
 def _lacks(feature: str) -> AccountLacks:

@@ -10,15 +10,18 @@ from werkzeug import Response as Redirect
 
 from wxbackend import clock, wechat
 from wxbackend.admin.account_asks import AccountLacks, AccountRefused, MenuRefused, put_live
-from wxbackend.admin.account_words import ACCOUNT_KINDS, BASE
+from wxbackend.admin.account_words import ACCOUNT_KINDS, BASE, name_of
 from wxbackend.admin.rules import MANAGE, needs
 from wxbackend.admin.site import actor, bp, page
 from wxbackend.extensions import db, settings
 from wxbackend.inbox import buttons as shapes
 from wxbackend.inbox import editing, menu
+from wxbackend.inbox.duty_models import AccountMenu
 from wxbackend.problems import Invalid, Problem
 from wxbackend.web import access
 from wxbackend.wechat.menus import MOST_BUTTONS, MOST_UNDER
+
+OUR_PAGE = "pages/index/index"   # where a mini program begins unless its makers say otherwise
 
 
 @bp.get("/account/menu")
@@ -38,6 +41,9 @@ def save_menu() -> Any:
     except Invalid as problem:
         db.session.rollback()
         return _menu(items, problem)
+    except menu.MenuChanged:
+        db.session.rollback()
+        return _overtaken(items)
     db.session.commit()
     flash("菜单存好了。看看右边的样子，没问题就发布到公众号。")
     return redirect(f"{BASE}/menu")
@@ -51,6 +57,17 @@ def use_template() -> Redirect:
     db.session.commit()
     flash("放好了一份现成的菜单，改好再发布。")
     return redirect(f"{BASE}/menu")
+
+
+@bp.post("/account/menu/names")
+@access("staff")
+@needs(*MANAGE)
+def type_names() -> Redirect:
+    """What a tap is answered with is answered to the button's name, too."""
+    made = menu.type_names(actor(), clock.now())
+    db.session.commit()
+    flash("打字也这样答了：" + "、".join(made) + "。要改，在“自动回复”的关键词里。" if made else "这些名字都已经有回复了。")
+    return redirect(f"{BASE}/replies")
 
 
 @bp.post("/account/menu/again")
@@ -71,7 +88,7 @@ def publish_menu() -> Any:
     """To WeChat; whatever comes of it is said on the page, with what to do."""
     try:
         put_live(request.form.get("id", 0, type=int))
-    except (menu.MenuNotReady, AccountLacks, MenuRefused, AccountRefused, wechat.WeChatAway) as problem:
+    except (menu.MenuNotReady, menu.MenuChanged, AccountLacks, MenuRefused, AccountRefused, wechat.WeChatAway) as problem:
         db.session.rollback()
         return _menu(menu.items_of(menu.newest()), problem)
     flash("菜单发布了。手机上约5分钟换成新的，重新进一次公众号就能看到。")
@@ -89,18 +106,38 @@ def typed_items(form: Mapping[str, str]) -> list[dict[str, Any]]:
     return items
 
 
-def _menu(items: Sequence[Mapping[str, Any]], problem: Problem | None = None) -> Any:
+def _overtaken(items: Sequence[Mapping[str, Any]]) -> Any:
+    """Somebody else was faster: what was typed stays, the newer version stands beside it, and saving again replaces that."""
+    newer = menu.newest()
+    if newer is None:   # nothing is ever deleted; the form spoke of a version that never was
+        return _menu(items, menu.MenuChanged(), 0)
+    hint = (f"{name_of(newer.drafted_by)}在{clock.say_time(newer.drafted_at)}存了新的一版，列在旁边。"
+            "您写的都还在：再点“存成草稿”就换成您的；要留新的那一版，点“不要我写的”。")
+    return _menu(items, menu.MenuChanged(hint=hint), newer.id, newer)
+
+
+def _menu(items: Sequence[Mapping[str, Any]], problem: Problem | None = None, seen: int | None = None,
+          newer: AccountMenu | None = None) -> Any:
     faults = {e["pointer"]: e["detail"] for e in reversed(problem.facts.get("errors", []))} if problem else {}
     last, live = menu.newest(), menu.live()
-    rows = [*items, *(shapes.item() for _ in range(MOST_BUTTONS - len(items)))]
-    slots = [dict(row) | {"sub": [*row["sub"], *(shapes.item() for _ in range(MOST_UNDER - len(row["sub"])))]} for row in rows]
+    rows = [*map(_with_our_app, items), *(_with_our_app(shapes.item()) for _ in range(MOST_BUTTONS - len(items)))]
+    slots = [row | {"sub": [_with_our_app(one) for one in (*row["sub"], *(shapes.item() for _ in range(MOST_UNDER - len(row["sub"]))))]}
+             for row in rows]
     greeting = editing.in_force("greeting")
     at = clock.now()
     return page("account-menu.html", "account", at=at, slots=slots, items=items, faults=faults, problem=problem, does=shapes.DOES,
                 faulty={pointer.rpartition("/")[0] for pointer in faults}, last=last, live=live, versions=menu.versions(), names=menu.names,
-                can_menu=wechat.can("menu"), kind_name=ACCOUNT_KINDS.get(settings.account_kind, ""),
-                greeting=greeting.text if greeting else "", seen=request.form.get("seen") or (last.id if last else 0),
-                status=problem.status if problem else 200)
+                can_menu=wechat.can("menu"), is_refused="menu" in wechat.switched_off(),
+                kind_name=ACCOUNT_KINDS.get(settings.account_kind, ""),
+                greeting=greeting.text if greeting else "", seen=request.form.get("seen", last.id if last else 0) if seen is None else seen,
+                newer=menu.items_of(newer), status=problem.status if problem else 200)
+
+
+def _with_our_app(one: Mapping[str, Any]) -> dict[str, Any]:
+    """A button that opens no mini program yet, with ours already written where one is bound."""
+    if not settings.has_miniprogram or one["appid"] or one["does"] == "miniprogram":
+        return dict(one)
+    return dict(one) | {"appid": settings.miniprogram_appid, "pagepath": OUR_PAGE}
 
 
 def _typed(form: Mapping[str, str], prefix: str) -> dict[str, Any] | None:
@@ -108,6 +145,7 @@ def _typed(form: Mapping[str, str], prefix: str) -> dict[str, Any] | None:
     values["text"] = editing.clean(values["text"])
     if values["does"] == "say":   # its mark stays with it, so that the phones' old menu still finds the text
         values["key"] = form.get(f"{prefix}-said", "").strip()
-    if not any(values[name] for name in ("name", "url", "text", "appid", "pagepath")):
+    ours = _with_our_app(shapes.item())
+    if not any(values[name] and values[name] != ours[name] for name in ("name", "url", "text", "appid", "pagepath")):
         return None
     return shapes.item(**values)

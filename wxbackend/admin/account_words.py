@@ -10,12 +10,13 @@ from typing import Any, NamedTuple
 from markupsafe import Markup, escape
 
 from wxbackend import wechat
+from wxbackend.admin import service as figures
 from wxbackend.admin.site import bp
 from wxbackend.campaigns import service as campaigns
 from wxbackend.campaigns.models import Campaign
 from wxbackend.extensions import settings
-from wxbackend.inbox import duties, editing, menu, words
-from wxbackend.inbox.replies import normal
+from wxbackend.inbox import duties, editing, menu
+from wxbackend.inbox import service as inbox
 
 BASE = "/admin/account"
 ACCOUNT_KINDS = {"service": "已认证的服务号", "service-unverified": "未认证的服务号", "subscription": "已认证的订阅号",
@@ -54,7 +55,8 @@ def as_chat(text: str) -> Markup:
 
 def overview_of(at: datetime) -> dict[str, Any]:
     """Name, kind, features and how replies and menu stand; the page and the API show the same."""
-    features = [{"feature": key, "name": name, "without": without, "is_there": wechat.can(key)}
+    refused = wechat.switched_off()
+    features = [{"feature": key, "name": name, "without": without, "is_there": wechat.can(key), "is_refused": key in refused}
                 for key, (name, without) in FEATURES.items()]
     active = [row for row in editing.replies() if row.is_active]
     last = menu.newest()
@@ -64,28 +66,40 @@ def overview_of(at: datetime) -> dict[str, Any]:
 
 
 def tried(said: str, at: datetime) -> Tried:
-    """What the account would answer to `said`, in the order of the inbox: the draw's own words, the staff's, the rest."""
-    running = campaigns.running(at)
-    if editing.reserved(said) or (running and normal(said) in {normal(word) for word in words.MINE}):
-        return Tried("这是参加抽奖用的话，由活动自己来答。", "campaign")
-    found = duties.match(said, at)
-    if found is None and running and normal(said) in {normal(word) for word in words.VOTE}:
-        found = duties.Answer(action="vote", campaign_slug=next((c.slug for c in running if c.is_hosted), running[0].slug))
+    """What the account would answer to `said`: the inbox itself is asked, as by a stranger, and all of it taken back."""
+    heard, running = inbox.preview(said, at), campaigns.running(at)
+    found = heard.found
+    campaign = next((c for c in running if found and c.slug == found.campaign_slug), None)
+    if heard.by == "campaign":
+        return Tried("由活动自己来答：投票、签号、参加抽奖、退出这些话，活动进行时先归活动。", "campaign", heard.reply.text)
     if found is None:
-        text, relayed = duties.default(at), "先交给另一台服务器；它不答，" if settings.relay_url else "没有对上关键词，"
-        return Tried(relayed + ("就说“其他消息”的那一句。" if text else "就用自带的那一句。"), text=_filled(text or words.HELP, running))
-    campaign = next((c for c in running if c.slug == found.campaign_slug), None)
-    title = f"“{campaign.title}”" if campaign else ""
-    how = {"vote": f"给{title}的投票链接，每人一条，各不相同。" if running else "没有在办的活动，就说没有活动。",
-           "mine": "给发话人自己的签号。", "human": "转给微信客服，这句话由工作人员来回。"}.get(found.action, "")
-    how = (f"对上了“{editing.called(editing.by_id(found.of))}”。" if found.of else "") + how
+        relayed = "先交给另一台服务器；它不答，" if settings.relay_url else "没有对上关键词，"
+        own = "就说“其他消息”的那一句。" if editing.in_force("default") else "就用自带的那一句。"
+        return Tried(relayed + own, text=heard.reply.text)
+    how = f"对上了“{editing.called(editing.by_id(found.of))}”。" if found.of else ""
+    how += _does(found.action, campaign, running)
     named = next((s.name for s in campaign.sources if s.code == found.source), "") if campaign else ""
     how += f"来源记作“{named}”。" if named else ""
-    return Tried(how, found.action, _filled(found.text, [campaign] if campaign else running), found.campaign_slug, found.source)
+    how += said_of_rivals(campaign, at) if campaign and found.of is None else ""
+    return Tried(how, found.action, heard.reply.text, found.campaign_slug, found.source)
 
 
-def _filled(text: str, running: Sequence[Campaign]) -> str:
-    campaign = next((c for c in running if c.is_hosted), next(iter(running), None))
-    link = f'<a href="{settings.public_url}">点这里去投票</a>' if campaign else ""
-    return duties.fill(text, {"投票链接": link, "活动": campaign.title if campaign else "",
-                              "截止": campaign.say(campaign.closes_at) if campaign else ""})
+def _does(action: str, campaign: Campaign | None, running: Sequence[Campaign]) -> str:
+    title = f"“{campaign.title}”" if campaign else ""
+    return {"vote": f"给{title}的投票链接，每人一条，各不相同；这里的这条打不开。" if running else "没有在办的活动，就说没有活动。",
+            "mine": "给发话人自己的签号；这里按没来过的人答。", "human": "转给微信客服，这句话由工作人员来回。"}.get(action, "")
+
+
+def said_of_rivals(campaign: Campaign, at: datetime) -> str:
+    """A warning where other published campaigns answer to the same word at the same time; "" where none does."""
+    lines = []
+    for word, others in duties.rivals(campaign).items():
+        others = [other for other in others if other.evidence_until > at]
+        names = "、".join(f"“{other.title}”（到{other.say(other.evidence_until)}）" for other in others)
+        lines += [f"“{word}”也是{names}的关键词，时间有重叠：市民发这个词，进的是最后发布的那个。"] if others else []
+    return "".join(lines)
+
+
+def name_of(actor: str) -> str:
+    """小李; whoever is not a member of staff is the system."""
+    return next((one.name for one in figures.staff() if f"staff:{one.username}" == actor), "系统")

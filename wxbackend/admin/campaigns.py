@@ -13,6 +13,7 @@ from werkzeug import Response as Redirect
 from wxbackend import clock
 from wxbackend.admin import forms, plots, words
 from wxbackend.admin import service as figures
+from wxbackend.admin.account_words import said_of_rivals
 from wxbackend.admin.rules import MANAGE, needs
 from wxbackend.admin.site import actor, bp, page
 from wxbackend.campaigns import service as campaigns
@@ -89,30 +90,40 @@ def create_campaign() -> Any:
 @access("staff")
 def overview(slug: str) -> Any:
     campaign, at = campaigns.by_slug(slug), clock.now()
+    draw = figures.draws_of([campaign]).get(campaign.id)
     today = campaign.day(at)
     days, first, last = figures.by_day(campaign), campaign.first_day, campaign.last_day
     recent = max(first, min(last, today + timedelta(2)) - timedelta(PHONE_DAYS - 1))
     return page("overview.html", "overview", campaign, at, counts=figures.counts(campaign), told=notices.outcomes(campaign),
+                winners=figures.winners_told(draw) if draw and draw.is_drawn else None,
                 sources=figures.by_source(campaign, today),
                 plot=plots.by_day(days, first, last, today),
                 narrow=plots.by_day(days, recent, min(last, recent + timedelta(PHONE_DAYS - 1)), today, 340, 190),
                 results=results.figures(campaign, at) if at >= campaign.closes_at else None,
                 codes={source.code for source in campaign.sources if source.qr_png},
                 entropy=[(SOURCES[e["source"]].name, e["issue"]) for e in campaign.entropy], words=words,
-                may_edit=not campaign.is_published and forms.holds(campaign))
+                rivals=said_of_rivals(campaign, at), may_edit=not campaign.is_published and forms.holds(campaign))
 
 
 @bp.get("/campaigns/<slug>/publish")
 @access("staff")
 @needs(*MANAGE)
 def confirm_publish(slug: str) -> Any:
-    """What becomes fixed, word for word, before the button that fixes it."""
+    """What becomes fixed, word for word, before the button that fixes it; or why it cannot be pressed. Raises AlreadyPublished."""
     campaign = campaigns.by_slug(slug)
-    if campaign.is_published:
-        raise campaigns.AlreadyPublished()
+    try:
+        campaigns.check_publishable(campaign, clock.now())
+    except campaigns.CannotPublish as problem:
+        return _confirm(campaign, problem)[0]
+    return _confirm(campaign)
+
+
+def _confirm(campaign: Campaign, problem: Problem | None = None) -> Any:
     rules = campaigns.rules_of(campaign, "")
     shown = json.dumps({key: value for key, value in rules.items() if key != "campaign"}, ensure_ascii=False, indent=2)
-    return page("publish.html", "overview", campaign, doors=forms.DOORS[",".join(sorted(campaign.doors))], joined=campaigns.doors_joined(),
+    return page("publish.html", "overview", campaign, rivals=said_of_rivals(campaign, clock.now()),
+                doors=forms.DOORS[",".join(sorted(campaign.doors))], joined=campaigns.doors_joined(),
+                problem=problem, may_edit=forms.holds(campaign), status=problem.status if problem else 200,
                 sha256=rules["campaign"].partition("@")[2], rules=shown,
                 sources={key: source.name for key, source in SOURCES.items()})
 
@@ -120,13 +131,17 @@ def confirm_publish(slug: str) -> Any:
 @bp.post("/campaigns/<slug>/publish")
 @access("staff")
 @needs(*MANAGE)
-def publish(slug: str) -> Redirect:
-    """Publish what was shown: a draft changed in between is shown again. Raises DraftChanged, AlreadyPublished."""
+def publish(slug: str) -> Any:
+    """Publish what was shown; what stands in the way is said on the same page. Raises DraftChanged, AlreadyPublished."""
     campaign = campaigns.by_slug(slug)
     seen = campaigns.rules_of(campaign, "")["campaign"].partition("@")[2]
     if not campaign.is_published and request.form.get("sha256") != seen:
         raise DraftChanged()
-    campaigns.publish(campaign, actor(), clock.now())
+    try:
+        campaigns.publish(campaign, actor(), clock.now())
+    except campaigns.CannotPublish as problem:
+        db.session.rollback()
+        return _confirm(campaigns.by_slug(slug), problem)
     db.session.commit()
     flash("发布了。规则已经固定，每个来源的二维码可以下载了。")
     return redirect(f"/admin/campaigns/{slug}")

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from flask import g
 
-from wxbackend import clock
+from wxbackend import alarms, clock
 from wxbackend.admin import service as figures
 from wxbackend.admin import words
 from wxbackend.admin.rules import MANAGE, NUMBERS, REVIEW, may
@@ -84,13 +84,24 @@ class Desk:
 def look(at: datetime) -> Desk:
     everything = campaigns.all_campaigns()
     waiting, votes, drawn = figures.pending(everything), figures.votes(everything), figures.draws_of(everything)
-    todo = [item for c in everything for item in _todo(c, waiting.get(c.id), drawn.get(c.id), at)]
-    todo.sort(key=lambda item: (URGENCY[item.title], item.campaign.freeze_at))
     deadlines = sorted((d for c in everything if c.is_published for d in _deadlines(c) if d.at > at), key=lambda d: (d.at, d.what))
     shared = [list(same) for _, same in groupby(deadlines, key=lambda d: (d.at, d.what))]
     deadlines = [same[0]._replace(others=len(same) - 1) for same in shared]
     rows = [_row(c, at, votes.get(c.id, (0, 0)), waiting.get(c.id, (0, None))[0], drawn.get(c.id)) for c in everything]
-    return Desk(todo, deadlines[:MOST_DEADLINES], rows)
+    return Desk(todo(at), deadlines[:MOST_DEADLINES], rows)
+
+
+def todo(at: datetime) -> list[Todo]:
+    """What waits for whoever is at work, the most urgent first."""
+    everything = campaigns.all_campaigns()
+    waiting, drawn = figures.pending(everything), figures.draws_of(everything)
+    found = [item for c in everything for item in _todo(c, waiting.get(c.id), drawn.get(c.id), at)]
+    return sorted(found, key=lambda item: (URGENCY[item.title], item.campaign.freeze_at))
+
+
+def waiting(at: datetime) -> int:
+    """How many things stand on the desk: what waits, and the alarms, which concern everybody. The headline and the badge say the same."""
+    return len(todo(at)) + sum(alarms.open_counts().values())
 
 
 def _todo(campaign: Campaign, waiting: tuple[int, datetime] | None, draw: Draw | None, at: datetime) -> list[Todo]:

@@ -33,7 +33,8 @@ SAID = {
     "entrants.forgotten": "删除了“{title}”没中奖的人的姓名、手机号和截图。",
     "winners.exported": "下载了“{title}”的中奖名单，带完整手机号。",
     "account.reply-saved": "写了公众号的回复“{called}”。", "account.reply-on": "启用了公众号的回复“{called}”。",
-    "account.reply-off": "停用了公众号的回复“{called}”。", "account.replies-imported": "从微信读了{read}条自动回复。",
+    "account.reply-off": "停用了公众号的回复“{called}”。", "account.reply-hidden": "收起了公众号的回复“{called}”。",
+    "account.reply-shown": "把公众号的回复“{called}”放回了列表。", "account.replies-imported": "从微信读了{read}条自动回复。",
     "account.menu-drafted": "存了一版菜单：{names}。", "account.menu-published": "把菜单发布到了公众号：{names}。",
     "alarm.settled": "把第{number}号提醒标成了“已处理”：{what}",
 }

@@ -9,12 +9,16 @@ from typing import Any
 
 from sqlalchemy import distinct, func, select
 
+from wxbackend.accounts import service as accounts
 from wxbackend.accounts.models import Staff
 from wxbackend.audit.models import AuditEntry
 from wxbackend.ballots.models import Ballot
 from wxbackend.campaigns.models import Campaign
+from wxbackend.draws import service as draws
 from wxbackend.draws.models import Draw, Exclusion
+from wxbackend.draws.tasks import agreed_to_be_told
 from wxbackend.extensions import db
+from wxbackend.notices.models import Notice
 from wxbackend.submissions.models import Submission
 from wxbackend.tickets.models import Ticket
 
@@ -53,6 +57,13 @@ class SourceRow:
     today: int
 
 
+@dataclass(frozen=True)
+class WinnersTold:
+    winners: int
+    agreed: int
+    told: int
+
+
 def counts(campaign: Campaign) -> Counts:
     ballots, voters = db.session.execute(select(func.count(), func.count(distinct(Ballot.person_id))).where(*_live(campaign))).one()
     tickets, holders = db.session.execute(select(func.count(), func.count(distinct(Ticket.person_id))).where(*_granted(campaign))).one()
@@ -89,6 +100,14 @@ def pending(campaigns: Sequence[Campaign]) -> dict[int, tuple[int, datetime]]:
         select(Submission.campaign_id, func.count(), func.min(Submission.arrived_at))
         .where(Submission.state == "pending", Submission.campaign_id.in_(still_open)).group_by(Submission.campaign_id))
     return {campaign_id: (count, oldest) for campaign_id, count, oldest in rows}
+
+
+def winners_told(draw: Draw) -> WinnersTold:
+    """Once it is drawn: who of the winners agreed to be told, and whom a notice has reached."""
+    winners = [award.person_id for award in draws.awards(draw, "winner")]
+    about = {f"draw:{draw.id}:person:{accounts.surviving(person_id)}" for person_id in winners}
+    reached = select(Notice.about).where(Notice.campaign_id == draw.campaign_id, Notice.kind == "result", Notice.state == "sent")
+    return WinnersTold(len(winners), len(agreed_to_be_told(draw, winners)), len(about & set(db.session.scalars(reached))))
 
 
 def votes(campaigns: Sequence[Campaign]) -> dict[int, tuple[int, int]]:

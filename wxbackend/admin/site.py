@@ -8,10 +8,9 @@ from typing import Any, NamedTuple
 from flask import Blueprint, g, render_template, request
 
 from wxbackend import clock
+from wxbackend.admin import desk, words
 from wxbackend.admin import service as figures
-from wxbackend.admin import words
-from wxbackend.admin.rules import MANAGE, ROLES, may
-from wxbackend.campaigns import service as campaigns
+from wxbackend.admin.rules import MANAGE, REVIEW, ROLES, may
 from wxbackend.campaigns.models import Campaign
 from wxbackend.extensions import settings
 
@@ -44,7 +43,7 @@ def page(template: str, here: str, campaign: Campaign | None = None, at: datetim
          **values: Any) -> tuple[str, int]:
     """A page of the site inside its frame; with a campaign its own places stand in the rail."""
     at = at or clock.now()
-    nav = _places(campaign) if campaign else _site()
+    nav = _places(campaign) if campaign else _site(at)
     standing = words.standing(campaign, at, figures.draws_of([campaign]).get(campaign.id)) if campaign else None
     return render_template(f"admin/{template}", here=here, nav=nav, campaign=campaign, standing=standing, now=at, **values), status
 
@@ -54,16 +53,16 @@ def actor() -> str:
     return f"staff:{g.staff.staff.username}"
 
 
-def _site() -> list[Item]:
-    waiting = sum(count for count, _since in figures.pending(campaigns.all_campaigns()).values())
+def _site(at: datetime) -> list[Item]:
     new = [Item("new", "新建活动", "/admin/campaigns/new")] if may(g.staff.staff.role, MANAGE) else []
-    return [Item("home", "工作台", "/admin/", waiting), *new, Item("account", "公众号", "/admin/account"),
+    return [Item("home", "工作台", "/admin/", desk.waiting(at)), *new, Item("account", "公众号", "/admin/account"),
             Item("log", "日志", "/admin/log")]
 
 
 def _places(campaign: Campaign) -> list[Item]:
     base = f"/admin/campaigns/{campaign.slug}"
     waiting, _since = figures.pending([campaign]).get(campaign.id, (0, None))
-    return [Item("home", "工作台", "/admin/"), Item("overview", "总览", base), Item("review", "截图审核", base + "/review", waiting),
+    mine = waiting if may(g.staff.staff.role, REVIEW) else 0
+    return [Item("home", "工作台", "/admin/"), Item("overview", "总览", base), Item("review", "截图审核", base + "/review", mine),
             Item("draw", "抽奖台", base + "/draw"), Item("account", "公众号", f"/admin/account/replies?campaign={campaign.slug}"),
             Item("log", "日志", "/admin/log")]

@@ -33,13 +33,16 @@ KINDS: dict[str, Words] = {
 }
 OTHER = Words("出了一件没有分类的事（{kind}，{about}）。", "请管服务器的同事查日志。")
 
+OUR_IP = "服务器的出口IP"   # which one, where WeChat said it
+CHECK_SECRET = ("先核对设置里的AppSecret：是不是这个号的（公众号和小程序各有一个）、有没有少抄一截，改好再重启。"
+                "都对还这样，最后才到“设置与开发→基本配置”重置AppSecret：一重置，还在用旧AppSecret的别的系统马上停，要先告诉管它们的人。")
 # Where somebody has to click, for each errcode that the account's own settings cause. The doctor says the same.
 NEXT_STEPS: dict[int, str] = {
-    40001: "AppSecret和设置里的不一致：在“设置与开发→基本配置”重置AppSecret，改好设置再重启。",
+    40001: CHECK_SECRET,
     40013: "AppID不对：照“设置与开发→基本配置”里的AppID改设置，再重启。",
-    40125: "AppSecret不对：在“设置与开发→基本配置”重置AppSecret，改好设置再重启。",
+    40125: CHECK_SECRET,
     40243: "AppSecret被冻结：在“设置与开发→基本配置”解冻。",
-    40164: "打开公众平台“设置与开发→基本配置→IP白名单”，加上服务器的出口IP，约5分钟后生效。",
+    40164: "打开公众平台“设置与开发→基本配置→IP白名单”，加上" + OUR_IP + "，约5分钟后生效。",
     89503: "请公众号管理员在微信里确认这台服务器的调用申请。",
     89506: "管理员拒绝了这台服务器：24小时后再申请，或改用白名单里的IP。",
     89507: "管理员拒绝了这台服务器：1小时后再申请，或改用白名单里的IP。",
@@ -73,7 +76,7 @@ def say(kind: str, about: str, count: int, facts: Mapping[str, Any], meaning: st
     known = _Facts({
         **facts, "kind": kind, "about": about, "count": count, "meaning": meaning or "没有见过的错误码",
         "where_name": WHERE.get(where, where or "一次调用"), "job_name": JOBS.get(about, about),
-        "next_step": next_step(errcode if isinstance(errcode, int) else 0),
+        "next_step": next_step(errcode if isinstance(errcode, int) else 0).replace(OUR_IP, _with_address(facts)),
         "app_name": APPS.get(about, "公众号"), "console": CONSOLES.get(about, CONSOLES["account"])})
     return Words(words.what.format_map(known), words.todo.format_map(known))
 
@@ -81,6 +84,10 @@ def say(kind: str, about: str, count: int, facts: Mapping[str, Any], meaning: st
 def next_step(errcode: int) -> str:
     """Which menu to open for a refusal that the account's settings cause."""
     return NEXT_STEPS.get(errcode, ASK_THE_DOCTOR)
+
+
+def _with_address(facts: Mapping[str, Any]) -> str:
+    return f"{OUR_IP} {facts['our_ip']}" if facts.get("our_ip") else OUR_IP
 
 
 class _Facts(dict[str, Any]):

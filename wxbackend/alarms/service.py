@@ -57,11 +57,12 @@ def ring_refusal(error: BaseException, where: str, at: datetime) -> bool:
 
     Read by its attributes (`kind`, `errcode`), since `wechat` stands after `jobs`. `where` is a job's kind or an endpoint.
     """
-    errcode = getattr(error, "errcode", None)
-    kind = "wechat-quota" if errcode == QUOTA else "wechat-operator" if getattr(error, "kind", None) == OPERATOR_KIND else ""
-    if not kind or not isinstance(errcode, int):
+    kind = _kind_of(error)
+    if not kind:
         return False
-    ring(kind, f"{errcode} {where}", at, {"errcode": errcode, "where": where, "rid": str(getattr(error, "rid", ""))})
+    errcode, our_ip = getattr(error, "errcode", None), str(getattr(error, "our_ip", ""))
+    facts = {"errcode": errcode, "where": where, "rid": str(getattr(error, "rid", ""))} | ({"our_ip": our_ip} if our_ip else {})
+    ring(kind, f"{errcode} {where}", at, facts)
     return True
 
 
@@ -72,8 +73,16 @@ def ring_alone(kind: str, about: str, at: datetime, facts: Mapping[str, Any] | N
 
 def ring_refusal_alone(error: BaseException, where: str, at: datetime) -> None:
     """`ring_refusal` likewise; nothing is touched for refusals of another kind."""
-    if getattr(error, "kind", None) == OPERATOR_KIND or getattr(error, "errcode", None) == QUOTA:
+    if _kind_of(error):
         _alone(lambda: ring_refusal(error, where, at))
+
+
+def _kind_of(error: BaseException) -> str:
+    """"" also for what we refused without asking WeChat, since it had refused before: that rang, and nothing is new."""
+    errcode = getattr(error, "errcode", None)
+    if not isinstance(errcode, int) or not getattr(error, "was_asked", True):
+        return ""
+    return "wechat-quota" if errcode == QUOTA else "wechat-operator" if getattr(error, "kind", None) == OPERATOR_KIND else ""
 
 
 def _alone(work: Any) -> None:

@@ -105,7 +105,7 @@ def cast(campaign: Campaign, subject: Subject, voter: Voter, grade: str, captcha
          source_code: str = "") -> Outcome:
     """Cast today's ballot, or return the one this very request made before.
 
-    Raises WrongDoor, CampaignNotOpen, CampaignClosed, NotHosted, GradeNotOffered, AlreadyVoted, TooOften, CaptchaExpired, CaptchaWrong,
+    Raises WrongDoor, NotJoined, CampaignNotOpen, CampaignClosed, NotHosted, GradeNotOffered, AlreadyVoted, TooOften, CaptchaExpired, CaptchaWrong,
     DatabaseLost. Whoever has voted today spends no captcha; a request whose answer was lost finds its ballot after the close, too.
     """
     person_id, day, spent, key = voter.person_id, campaign.day(at), captcha.mac_of(captcha_id), quota_key(campaign, subject)
@@ -116,7 +116,7 @@ def cast(campaign: Campaign, subject: Subject, voter: Voter, grade: str, captcha
         if repeated is None:
             raise
         return repeated
-    campaigns.check_door(campaign, voter.appid)
+    campaigns.check_voter(campaign, voter.identity)
     chosen = next((g for g in Grade if g.value == grade and subject.offers(g)), None)
     if chosen is None:
         raise GradeNotOffered()

@@ -13,7 +13,8 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
 
-from wxbackend import audit, jobs, keys
+from wxbackend import audit, jobs, keys, wechat
+from wxbackend.accounts.models import Identity
 from wxbackend.campaigns import packing
 from wxbackend.campaigns.binding import campaign_binding, canonical_json, commitment
 from wxbackend.campaigns.models import Box, Campaign, Prize, RulesVersion, Source, Subject
@@ -41,6 +42,13 @@ class WrongDoor(Problem):
     """The campaign is not open to voters from this side; which one it is open to is said."""
 
     status, type, title = 403, "wrong-door", "这个活动请从公众号进来。"
+
+
+class NotJoined(Problem):
+    """Two doors are open, and WeChat has not said yet who this is behind both; one tap in a page tells."""
+
+    status, type, title = 403, "identity-unjoined", "还差一步，请先确认是您本人。"
+    hint = "这个活动两边都能投，要等微信认出您在公众号和小程序里是同一位，这样每人每天只有一票。请从公众号的菜单进来，点“确认是我”。"
 
 
 class CannotPublish(Problem):
@@ -90,8 +98,9 @@ def open_doors(campaign: Campaign) -> list[str]:
 
 
 def doors_joined() -> bool:
-    """Whether WeChat tells us that somebody in the mini program is somebody in the account: bound to one 开放平台 account."""
-    return settings.has_miniprogram and settings.apps_bound
+    """Whether WeChat tells us that somebody in the mini program is somebody in the account: bound to one 开放平台 account, and an account
+    of a kind that may ask for a unionid at all."""
+    return settings.has_miniprogram and settings.apps_bound and (wechat.can("oauth") or wechat.can("user-info"))
 
 
 def check_door(campaign: Campaign, appid: str) -> None:
@@ -104,6 +113,21 @@ def check_door(campaign: Campaign, appid: str) -> None:
         raise WrongDoor("这个活动请从小程序进来。", hint="这样每人每天只有一票。请打开小程序再来，这里的网页和聊天不收。", doors=doors)
     name = campaign.content.get("account", {}).get("name") or settings.account_name
     raise WrongDoor(hint=f"这样每人每天只有一票。请打开公众号“{name}”，从文章或菜单进来投票。", doors=doors)
+
+
+def check_voter(campaign: Campaign, identity: Identity) -> None:
+    """`check_door`, and where two doors are open she is known behind both. Raises WrongDoor, NotJoined.
+
+    A unionid that never comes (a stranger to the account who logs in silently) would leave one person two votes for good.
+    """
+    check_door(campaign, identity.appid)
+    if is_unjoined(campaign, identity):
+        raise NotJoined()
+
+
+def is_unjoined(campaign: Campaign, identity: Identity) -> bool:
+    """Whether she might come in by another door as somebody else."""
+    return identity.person.unionid is None and len(open_doors(campaign)) > 1
 
 
 def still_changing(campaign_ids: Collection[int], at: datetime) -> set[int]:
@@ -184,11 +208,7 @@ def packing_list(campaign: Campaign, salt: str) -> dict[str, Any]:
 def publish(campaign: Campaign, actor: str, at: datetime) -> RulesVersion:
     """Fix the rules and their hash, make each source's QR, have the freeze done at its instant. Raises AlreadyPublished, CannotPublish."""
     db.session.refresh(campaign, with_for_update=True)   # of two managers at once the second waits, and finds it done
-    if campaign.is_published:
-        raise AlreadyPublished()
-    if at >= campaign.closes_at:
-        raise CannotPublish("投票时间已经过完了，不能发布。", hint="请先改草稿里的时间。")
-    _check_doors(campaign)
+    check_publishable(campaign, at)
     salt = secrets.token_hex(16) if campaign.boxes else ""
     rules = rules_of(campaign, packing.boxes_sha256(packing_list(campaign, salt)) if salt else "")
     canonical = canonical_json(rules).decode()
@@ -202,6 +222,15 @@ def publish(campaign: Campaign, actor: str, at: datetime) -> RulesVersion:
     jobs.enqueue("draws.freeze", {"campaign": campaign.slug}, at, run_at=campaign.freeze_at, dedupe=f"freeze:{campaign.slug}")
     audit.record(actor, "campaign.published", f"campaign:{campaign.slug}", at, facts={"rules_sha256": version.sha256})
     return version
+
+
+def check_publishable(campaign: Campaign, at: datetime) -> None:
+    """Raises AlreadyPublished, CannotPublish with what stands in the way and what to do about it."""
+    if campaign.is_published:
+        raise AlreadyPublished()
+    if at >= campaign.closes_at:
+        raise CannotPublish("投票时间已经过完了，不能发布。", hint="请先改草稿里的时间。")
+    _check_doors(campaign)
 
 
 def _check_doors(campaign: Campaign) -> None:

@@ -22,14 +22,14 @@ MARKS = {Level.GOOD: "好　　", Level.NOTE: "要留意", Level.WRONG: "不行�
 
 @click.command("doctor")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object instead of sentences.")
-@click.option("--only", type=click.Choice(list(REGISTRY)), help="Look at this alone.")
+@click.option("--only", type=click.Choice(list(REGISTRY)), multiple=True, help="Look at this alone; may be given several times.")
 @with_appcontext
-def doctor(as_json: bool, only: str | None) -> None:
+def doctor(as_json: bool, only: tuple[str, ...]) -> None:
     """Hold the settings against reality, say what to do; exit 1 if something is wrong."""
     told, worst = [], Level.GOOD
     with _quiet():
         for name, asked in REGISTRY.items():
-            if only not in (None, name):
+            if only and name not in only:
                 continue
             for finding in run(asked, clock.now()):
                 worst = max(worst, finding.level, key=list(Level).index)

@@ -11,16 +11,17 @@ from urllib.parse import urlsplit
 from flask import current_app
 
 from config.settings import LOOPBACK
-from wxbackend import alarms
-from wxbackend.doctor.checks import Finding, check, good, note, wrong
-from wxbackend.doctor.wire import Answer, Unreachable, echo_query, our, plain_message, sealed_event, visit
-from wxbackend.extensions import db, reads_only, settings
+from wxbackend.doctor.checks import Finding, Level, check, good, note, wrong
+from wxbackend.doctor.wire import Unreachable, echo_query, our, plain_message, sealed_event, visit
+from wxbackend.extensions import settings
 from wxbackend.health import fingerprint
+from wxbackend.keys import own_nonce
 
 DRIFT, TOO_FAR = timedelta(seconds=60), timedelta(seconds=300)
 NAMES = {"account": "公众号", "miniprogram": "小程序"}
 CONSOLES = {"account": "公众平台“设置与开发→基本配置→服务器配置”", "miniprogram": "小程序后台“开发管理→消息推送”"}
 ACCEPTED = ("", "success")
+UNREACHABLE = "打不开"
 LEAD_HERE = "核对 PUBLIC_URL、域名解析、80/443端口、证书和反向代理，再看网站有没有启动。"
 
 
@@ -55,14 +56,9 @@ def _date_of(root: str) -> datetime | None:
 @check("public-url", "对外网址")
 def look_at_public_url(_at: datetime) -> Iterator[Finding]:
     """It is https, it leads here and nowhere else, and what belongs to operators alone is not to be had there."""
-    nonce = secrets.token_urlsafe(24)
-    try:
-        answer = visit("GET", our("/healthz"), params={"nonce": nonce})
-    except Unreachable as e:
-        yield wrong(f"{settings.public_url} 打不开：{e}。", LEAD_HERE)
-        return
-    yield _leads_here(answer, nonce)
-    if _is_loopback():
+    leads = _leads_here()
+    yield leads
+    if _is_loopback() or UNREACHABLE in leads.said:
         return
     if urlsplit(settings.public_url).scheme != "https":
         yield wrong("不是https，微信里会提示不安全，登录的Cookie也会在路上被看到。", "给域名装证书，把 PUBLIC_URL 改成 https:// 开头。")
@@ -73,7 +69,13 @@ def look_at_public_url(_at: datetime) -> Iterator[Finding]:
         pass   # said already
 
 
-def _leads_here(answer: Answer, nonce: str) -> Finding:
+def _leads_here() -> Finding:
+    """Good only where this very installation answers at PUBLIC_URL."""
+    nonce = own_nonce()
+    try:
+        answer = visit("GET", our("/healthz"), params={"nonce": nonce})
+    except Unreachable as e:
+        return wrong(f"{settings.public_url} {UNREACHABLE}：{e}。", LEAD_HERE)
     if 300 <= answer.status < 400:
         return wrong("打开后被转到别的网址去了。", "把 PUBLIC_URL 改成最后到的那个网址，或去掉转向。")
     if answer.status != 200 or '"status"' not in answer.text:
@@ -92,10 +94,14 @@ def _is_loopback() -> bool:
 
 @check("callback", "微信回调", seconds=60)
 def look_at_callback(at: datetime) -> Iterator[Finding]:
-    """As WeChat would: the console's check, a message in plaintext mode, an encrypted event."""
+    """As WeChat would: the console's check, a message in plaintext mode, an encrypted event. Whatever answers elsewhere says nothing of keys."""
+    leads = _leads_here()
+    if leads.level is not Level.GOOD:
+        yield wrong(f"没有查：{leads.said}", "先照“对外网址”一项写的做，它好了再查这一项。")
+        return
     for app in ("account", "miniprogram") if settings.has_miniprogram else ("account",):
         try:
-            found = list(filter(None, (_echoes(app, at), _refuses_plaintext(app, at), _takes_sealed(app, at))))
+            found = list(filter(None, (_echoes(app, at), _refuses_plaintext(app, at)))) or list(filter(None, (_takes_sealed(app, at),)))
         except Unreachable as e:
             found = [wrong(f"{NAMES[app]}：/wechat/callback/{app} 连不上：{e}。", LEAD_HERE)]
         yield from found or [good(f"{NAMES[app]}：签名认得，明文拒收，加密的收得进。后台填的URL：{our(f'/wechat/callback/{app}')}")]
@@ -106,35 +112,18 @@ def _echoes(app: str, at: datetime) -> Finding | None:
     answer = visit("GET", our(f"/wechat/callback/{app}"), params=echo_query(app, echo, at))
     if answer.status == 200 and answer.text == echo:
         return None
-    return wrong(f"{NAMES[app]}：网站不认这里的签名（HTTP {answer.status}），后台点“提交”会说token验证失败。",
+    return wrong(f"{NAMES[app]}：网站不认这里的签名（HTTP {answer.status}），后台点“提交”会说token验证失败。加密的一步等它好了再查。",
                  f"{app.upper()}_TOKEN 改过就重启网站；{CONSOLES[app]}里的Token要和它一字不差。也看看“时钟”一项。")
 
 
 def _refuses_plaintext(app: str, at: datetime) -> Finding | None:
-    """Refused whatever the signature says: in that mode it does not cover what the message says. Our own try rings no alarm."""
-    rang_before = _has_rung(app)
+    """Refused whatever the signature says: in that mode it does not cover what the message says."""
     query, body = plain_message(app, at)
     answer = visit("POST", our(f"/wechat/callback/{app}"), params=query, data=body, kind="text/xml")
-    if not rang_before:
-        _hush(app, at)
     if answer.status >= 400:
         return None
     return wrong(f"{NAMES[app]}：明文的消息也收下了（HTTP {answer.status}），谁知道网址都能冒充市民。",
                  "回调网址前面不能有别的程序代答；换上本网站现在的版本。")
-
-
-def _has_rung(app: str) -> bool:
-    db.session.rollback()   # to see what the site has written since
-    return any((alarm.kind, alarm.about) == ("callback-plaintext", app) for alarm in alarms.open_alarms())
-
-
-def _hush(app: str, at: datetime) -> None:
-    if _has_rung(app):
-        token = reads_only.set(False)
-        db.session.rollback()
-        alarms.settle("callback-plaintext", app, at)
-        db.session.commit()
-        reads_only.reset(token)
 
 
 def _takes_sealed(app: str, at: datetime) -> Finding | None:

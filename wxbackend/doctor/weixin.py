@@ -17,8 +17,9 @@ from wxbackend import wechat
 from wxbackend.accounts.models import Identity, Person
 from wxbackend.alarms.rules import NEXT_STEPS
 from wxbackend.doctor.checks import Finding, check, good, note, wrong
-from wxbackend.doctor.wire import SENDER, our
+from wxbackend.doctor.wire import SENDER, Unreachable, our, visit
 from wxbackend.extensions import db, settings
+from wxbackend.keys import own_nonce
 from wxbackend.problems import Problem
 from wxbackend.wechat import endpoints, features
 from wxbackend.wechat.apps import client_of
@@ -122,6 +123,10 @@ def look_at_features(_at: datetime) -> Iterator[Finding]:
         unknown = "、".join(FEATURES[name] for name, granted in asked.items() if granted is None)
         yield note(f"没有问出来：{unknown}。", KEYS_FIRST + "那一项好了还这样，过几分钟再查。")
     features.switch_on([name for name, granted in asked.items() if granted])
+    off = _off_at_the_site()
+    kept_off = [name for name, granted in asked.items() if granted and name in off]
+    if kept_off:
+        yield note(f"微信现在给了，网站自己的记忆里还关着：{_listed(kept_off)}。", "重启网站，马上能用；不重启，关掉满一天以后网站自己会再问。")
     lacking = [name for name, granted in asked.items() if granted is False and _promised(name)]
     beyond = [name for name, granted in asked.items() if granted and not _promised(name)]
     better = next((kind for kind in ACCOUNT_KINDS if all(granted is None or _promised(name, kind) == granted
@@ -137,6 +142,14 @@ def look_at_features(_at: datetime) -> Iterator[Finding]:
         yield good(f"{kind}，该有的都有：{_listed([name for name, granted in asked.items() if granted])}。{_oauth()}")
     elif not any(asked.values()) and None not in asked.values() and not lacking:
         yield good(f"{kind}：只能收消息和当场回复。{_oauth()}")
+
+
+def _off_at_the_site() -> list[str]:
+    """What the running site takes for refused. Where its store is in its own memory, nobody else can switch it on."""
+    try:
+        return list(json.loads(visit("GET", our("/healthz"), params={"nonce": own_nonce()}).text).get("off", []))
+    except (Unreachable, ValueError, AttributeError, TypeError):
+        return []   # the public address has a check of its own
 
 
 def _oauth() -> str:

@@ -53,7 +53,7 @@ def tell_when_public(payload: dict[str, Any], at: datetime) -> None:
     draw = draws.by_public_id(payload["draw"])
     query = select(Award).where(Award.draw_id == draw.id, Award.rank > payload["after"])
     awards = list(db.session.scalars(query.order_by(Award.rank).limit(TOLD_AT_ONCE)))
-    agreed = _agreed(draw, [award.person_id for award in awards])
+    agreed = agreed_to_be_told(draw, [award.person_id for award in awards])
     for award in awards:
         if award.person_id in agreed:   # once a person, by her better place: two who are one by now may both have won
             notices.tell(award.person_id, "result", words.told(award), at, data=words.facts(award), url=words.link(draw),
@@ -63,7 +63,7 @@ def tell_when_public(payload: dict[str, Any], at: datetime) -> None:
         jobs.enqueue("draws.tell", {"draw": draw.public_id, "after": last}, at, dedupe=f"tell:{draw.public_id}:{last}")
 
 
-def _agreed(draw: Draw, person_ids: list[int]) -> set[int]:
+def agreed_to_be_told(draw: Draw, person_ids: list[int]) -> set[int]:
     """Who ticked it at the entry, or allowed the subscribe message in the mini program; whoever left the draw since is told nothing."""
     active = select(Entrant).where(Entrant.campaign_id == draw.campaign_id, Entrant.withdrawn_at.is_(None))
     entrants = db.session.scalars(active.where(Entrant.person_id.in_(person_ids)))

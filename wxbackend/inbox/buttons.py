@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 from wxbackend.inbox.editing import clean
 from wxbackend.inbox.imports import NotReadable, as_text
-from wxbackend.inbox.replies import MOST_BYTES, size
+from wxbackend.inbox.replies import MOST_BYTES, misplaced, size
 from wxbackend.wechat.menus import KEY_BYTES, MOST_BUTTONS, MOST_UNDER, NAME_BYTES, UNDER_BYTES, URL_BYTES
 
 DOES = {"vote": "给投票链接", "mine": "给“我的签号”", "draw": "说抽奖公示在哪里", "human": "转人工", "say": "回一段话", "view": "打开网页",
@@ -101,6 +101,24 @@ def leaves(items: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, Mapping[st
             yield f"#/buttons/{n}", one
 
 
+# Errcodes that speak of some of the buttons: which ones those can be.
+SUSPECTS: dict[int, Callable[[str, Mapping[str, Any]], bool]] = {
+    40018: lambda at, one: "/sub/" not in at, 40025: lambda at, one: "/sub/" in at,
+    40019: lambda at, one: "/sub/" not in at and one["does"] in ("key", "say"),
+    40026: lambda at, one: "/sub/" in at and one["does"] in ("key", "say"),
+    40020: lambda at, one: "/sub/" not in at and bool(one["url"]), 40027: lambda at, one: "/sub/" in at and bool(one["url"]),
+    40055: lambda at, one: "/sub/" not in at and bool(one["url"]), 40054: lambda at, one: "/sub/" in at and bool(one["url"]),
+    **dict.fromkeys((40165, 40166, 85079), lambda at, one: one["does"] == "miniprogram"),
+    40017: lambda at, one: "/sub/" not in at and one["does"] == "keep", 40024: lambda at, one: "/sub/" in at and one["does"] == "keep",
+}
+
+
+def suspects(errcode: int, items: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
+    """[(pointer, name)] of the buttons WeChat may mean: it says what is wrong, and never which button."""
+    may_be = SUSPECTS.get(errcode, lambda at, one: False)
+    return [(at, one["name"]) for at, one in leaves(items) if may_be(at, one)]
+
+
 def from_wechat(raw: Any) -> MenuRead:
     """get_current_selfmenu_info, from the console or an API, in the staff's shape. Raises NotReadable."""
     info = raw.get("selfmenu_info") if isinstance(raw, dict) else None
@@ -183,6 +201,8 @@ def _does_faults(one: Mapping[str, Any], at: str) -> Iterator[dict[str, str]]:
         yield {"pointer": f"{at}/does", "detail": "这个按钮没法照原样保留，请另选一种。"}
     if does == "say" and (one.get("key") and not re.fullmatch(r"[!-~]{1,128}", one["key"])):
         yield {"pointer": f"{at}/text", "detail": "这个按钮的记号不对，请删掉重写一个。"}
+    if does == "say" and (wrong := misplaced(one.get("text", ""))):
+        yield {"pointer": f"{at}/text", "detail": wrong}
     if does == "say" and max(size(one.get("text", "")), weight(one.get("text", ""))) > MOST_BYTES:
         used = max(size(one["text"]), weight(one["text"]))
         yield {"pointer": f"{at}/text", "detail": f"太长了：微信一条回复最多{MOST_BYTES}字节，现在是{used}字节。"}

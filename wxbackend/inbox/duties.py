@@ -7,7 +7,7 @@ Texts come with the places of the running campaign's contact filled in; {投票�
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, tzinfo
 from zoneinfo import ZoneInfo
 
 from flask import current_app
@@ -17,7 +17,7 @@ from wxbackend import wechat
 from wxbackend.campaigns import service as campaigns
 from wxbackend.campaigns.models import Campaign
 from wxbackend.clock import SHANGHAI
-from wxbackend.draws import service as draws
+from wxbackend.draws.models import Draw
 from wxbackend.extensions import db, settings
 from wxbackend.inbox import hours
 from wxbackend.inbox.duty_models import AccountReply
@@ -30,6 +30,7 @@ WAY_TO_VOTE = "\n\n{活动}正在进行，{投票链接}。"
 TRANSFERRED = "这就请工作人员来答您，请稍等。"
 AWAY = "现在没有人值班。工作时间是{工作时间}。急事请打{电话}。"
 NO_DRAW = "还没有可以公示的抽奖。有了会在文章里告诉大家。"
+DRAWS_SHOWN = 3
 
 
 def greeting(campaign: Campaign | None, at: datetime) -> str | None:
@@ -83,10 +84,32 @@ def default(at: datetime) -> str | None:
     return (_said(rule.text, running) or None) if rule else None
 
 
-def _by_campaign(text: str, said: str, running: Sequence[Campaign]) -> Answer | None:
+def hours_now(row: AccountReply, at: datetime) -> tuple[str, str]:
+    """(the hours that hold for this way to a person, where they come from: "own", "campaign", or "" where none are known)."""
+    return _hours(rule_of(row), campaigns.running(at))[:2]
+
+
+def rivals(campaign: Campaign) -> dict[str, list[Campaign]]:
+    """{"改革评议": [published campaigns that answer to it while this one runs]}; of several the one published last is meant."""
+    found: dict[str, list[Campaign]] = {}
+    for other in campaigns.all_campaigns():
+        meets = other.opens_at < campaign.evidence_until and campaign.opens_at < other.evidence_until
+        theirs = {normal(word) for word in _own_words(other)} if other.is_published and other.id != campaign.id and meets else set()
+        for word in _own_words(campaign):
+            if normal(word) in theirs:
+                found.setdefault(word, []).append(other)
+    return found
+
+
+def _own_words(campaign: Campaign) -> list[str]:
     """The keyword and the title that every campaign has of itself."""
-    for campaign in running:
-        for word in filter(None, (campaign.content.get("keyword"), campaign.title)):
+    return list(dict.fromkeys(filter(None, (campaign.content.get("keyword"), campaign.title))))
+
+
+def _by_campaign(text: str, said: str, running: Sequence[Campaign]) -> Answer | None:
+    """A campaign's own words; of two campaigns with one word the one published last is meant."""
+    for campaign in sorted(running, key=lambda c: (c.published_at, c.id), reverse=True):
+        for word in _own_words(campaign):
             source = split_source(text, word, campaign.sources) if said.startswith(normal(word)) else None   # sources cost a query
             if source is not None:
                 return Answer(action="vote", campaign_slug=campaign.slug, source=source)
@@ -123,34 +146,39 @@ def _campaign_of(rule: Rule, running: Sequence[Campaign]) -> Campaign | None:
 
 def _to_person(rule: Rule, running: Sequence[Campaign], at: datetime) -> Answer:
     """转人工 where somebody is at the desk or nobody knows; outside the hours the chat says when and how instead of letting her wait."""
-    with_contact = next((c for c in running if c.content.get("contact")), None)
-    zone = ZoneInfo(with_contact.zone) if with_contact else SHANGHAI
-    written = (with_contact.content["contact"].get("hours") or "") if with_contact else ""
+    written, _whose, zone = _hours(rule, running)
     is_away = hours.is_at_desk(written, at.astimezone(zone)) is False
     if rule.action == "human" and not is_away and wechat.can("customer-message"):
         return Answer(TRANSFERRED, "human", of=rule.id)
-    return Answer(_said(rule.text or AWAY, running), of=rule.id)
+    return Answer(_said(rule.text, running, written) or _said(AWAY, running, written), of=rule.id)
 
 
-def _said(text: str, running: Sequence[Campaign]) -> str:
+def _hours(rule: Rule, running: Sequence[Campaign]) -> tuple[str, str, tzinfo]:
+    """(hours, whose they are, the zone they are meant in): the rule's own go before a running campaign's."""
+    with_contact = next((c for c in running if c.content.get("contact")), None)
+    zone = ZoneInfo(with_contact.zone) if with_contact else SHANGHAI
+    theirs = (with_contact.content["contact"].get("hours") or "") if with_contact else ""
+    return rule.hours or theirs, "own" if rule.hours else "campaign" if theirs else "", zone
+
+
+def _said(text: str, running: Sequence[Campaign], hours_said: str = "") -> str:
     contact: dict[str, str] = next((c.content["contact"] for c in running if c.content.get("contact")), {})
-    return fill(text, {"电话": contact.get("phone") or "", "工作时间": contact.get("hours") or ""})
+    return fill(text, {"电话": contact.get("phone") or "", "工作时间": hours_said or contact.get("hours") or ""})
 
 
 def _about_draw(at: datetime) -> str:
-    """Where the newest draw is, or will be, made public, and where the last one was."""
-    begun = [c for c in campaigns.all_campaigns() if c.is_published and c.opens_at <= at]
-    if not begun:
-        return NO_DRAW
-    newest, sealed = begun[0], next((c for c in begun if c.frozen_at is not None), None)
-    if sealed is newest:
-        return f"{newest.title}的抽奖，名单、结果和验证办法都在{_public(newest)}。"
-    earlier = f"上一次的在{_public(sealed)}。" if sealed else ""
-    return f"{newest.title}{newest.say(newest.freeze_at)}封存签号名单，公共开奖号一出来就抽，结果在这里公示。{earlier}"
+    """Where the recent draws are made public, one a line, the drawn ones first; then when the lists of those that run are sealed."""
+    newest = select(Draw).order_by(Draw.drawn_at.is_(None), Draw.drawn_at.desc(), Draw.frozen_at.desc(), Draw.id.desc()).limit(DRAWS_SHOWN)
+    held = [f"{draw.campaign.title}：{'抽完了' if draw.is_drawn else '名单封存了，等开奖号'}，{_public(draw)}"
+            for draw in db.session.scalars(newest)]
+    begun = [c for c in campaigns.all_campaigns() if c.is_published and c.opens_at <= at and c.frozen_at is None]
+    coming = [f"{c.title}：{c.say(c.freeze_at)}封存签号名单，公共开奖号一出来就抽，结果在这里公示。" for c in begun[:DRAWS_SHOWN]]
+    return "\n".join(held + coming) or NO_DRAW
 
 
-def _public(campaign: Campaign) -> str:
-    return f'<a href="{settings.public_url.rstrip("/")}/w/{draws.of(campaign).public_id}">这里公示</a>'
+def _public(draw: Draw) -> str:
+    words = "看结果和验证办法" if draw.is_drawn else "看名单"
+    return f'<a href="{settings.public_url.rstrip("/")}/w/{draw.public_id}">{words}</a>'
 
 
 def _book() -> Book:
@@ -168,4 +196,5 @@ def _book() -> Book:
 def rule_of(row: AccountReply) -> Rule:
     words = {how: tuple(word["word"] if row.kind == "click" else normal(word["word"]) for word in row.words if word["match"] == how)
              for how in ("equal", "contain")}
-    return Rule(row.id, row.kind, words["equal"], words["contain"], row.action, row.text, row.campaign_id, row.position)
+    return Rule(row.id, row.kind, words["equal"], words["contain"], row.action, row.text, row.campaign_id, row.position,
+                row.hours)

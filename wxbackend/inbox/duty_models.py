@@ -18,7 +18,8 @@ class AccountReply(Base):
 
     With a campaign it holds while that campaign runs. Never deleted: what is switched off can be switched on again. `stamp` is drawn anew
     with every change: the sum of all stamps tells a process that what it remembers is old, and a form that somebody else was faster.
-    `origin` marks what was read from WeChat, so that reading it again adds nothing.
+    `origin` marks what was read from WeChat, so that reading it again adds nothing; while `stamp` is still `imported_stamp` nobody has
+    changed it since. `hours` say when somebody is at the desk (human). What is hidden is out of force, and folded away in the list.
     """
 
     __tablename__ = "account_reply"
@@ -35,10 +36,13 @@ class AccountReply(Base):
     text: Mapped[str] = mapped_column(String(2048), default="")
     campaign_id: Mapped[int | None] = mapped_column(Id, ForeignKey("campaign.id"), index=True)
     position: Mapped[int] = mapped_column(default=0)
+    hours: Mapped[str] = mapped_column(String(100), default="")
     is_active: Mapped[bool] = mapped_column(default=True)
+    is_hidden: Mapped[bool] = mapped_column(default=False)
     origin: Mapped[str | None] = mapped_column(String(64), unique=True)
     note: Mapped[str] = mapped_column(String(300), default="")      # what could not be carried over from WeChat, and why
     stamp: Mapped[int]
+    imported_stamp: Mapped[int | None]
     changed_by: Mapped[str] = mapped_column(String(80))
     changed_at: Mapped[datetime] = mapped_column(Instant)
     campaign: Mapped[Campaign | None] = relationship()

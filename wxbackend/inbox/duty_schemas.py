@@ -27,6 +27,7 @@ class ReplyChangeSchema(Schema):
     action = fields.String(load_default="text", validate=validate.OneOf(("text", "vote", "mine", "human")),
                            metadata={"description": "text · vote: the vote link · mine: the sender's tickets · human: WeChat's own desk"})
     text = _line(MOST_BYTES * 2, f"at most {MOST_BYTES} bytes")
+    hours = _line(100, "of human: when somebody is at the desk (工作日 09:00–17:00); empty: as the running campaign's contact says")
     campaign = fields.String(load_default=None, allow_none=True, metadata={"description": "slug: holds while that campaign runs"})
     is_active = fields.Boolean(load_default=True)
     stamp = fields.Integer(load_default=None, allow_none=True, metadata={"description": "as it was read; refused when another is faster"})
@@ -48,8 +49,10 @@ class ReplyOut(Schema):
     words = fields.List(fields.Nested(WordOut))
     action = fields.String()
     text = fields.String()
+    hours = fields.String(metadata={"description": "of human: when somebody is at the desk"})
     campaign = fields.String(allow_none=True)
     is_active = fields.Boolean()
+    is_hidden = fields.Boolean(metadata={"description": "out of force, and folded away in the list"})
     is_imported = fields.Boolean(metadata={"description": "read from WeChat's console"})
     note = fields.String(metadata={"description": "what could not be carried over, and why"})
     stamp = fields.Integer()
@@ -58,6 +61,10 @@ class ReplyOut(Schema):
 
 class ActiveSchema(Schema):
     is_active = fields.Boolean(required=True)
+
+
+class HiddenSchema(Schema):
+    is_hidden = fields.Boolean(required=True)
 
 
 class SayingSchema(Schema):
@@ -127,6 +134,7 @@ class FeatureOut(Schema):
     feature = fields.String()
     name = fields.String()
     is_there = fields.Boolean()
+    is_refused = fields.Boolean(metadata={"description": "this kind of account has it, but WeChat refused it within the last day"})
 
 
 class AccountOut(Schema):

@@ -14,15 +14,16 @@ from sqlalchemy import select
 from wxbackend import audit
 from wxbackend.campaigns import service as campaigns
 from wxbackend.extensions import db
-from wxbackend.inbox import words
+from wxbackend.inbox import hours, words
 from wxbackend.inbox.duty_models import AccountReply
-from wxbackend.inbox.replies import MOST_BYTES, normal, size
+from wxbackend.inbox.replies import MOST_BYTES, misplaced, normal, size
 from wxbackend.problems import Invalid, Problem
 
 ALONE = ("greeting", "human", "default")           # of these one is in force, of each campaign and of the account
 ACTIONS = {"greeting": ("text",), "keyword": ("text", "vote", "mine", "human"), "click": ("text",), "human": ("human", "text"),
            "default": ("text",)}
 MOST_WORDS, LONGEST_WORD = 50, 60
+READABLE = datetime(2024, 1, 1)   # any instant serves to see whether hours can be read
 UNWRITABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff]")   # XML, a database or both refuse them
 
 
@@ -58,6 +59,7 @@ def save(number: int | None, form: Mapping[str, Any], actor: str, at: datetime) 
     row = _locked(number, form.get("stamp")) if number is not None else AccountReply(kind=form["kind"])
     slug = form.get("campaign") or None
     values = {"name": clean(form.get("name", ""))[:60], "action": form["action"], "text": clean(form["text"]),
+              "hours": clean(form.get("hours", "")) if row.kind == "human" else "",
               "is_active": form["is_active"], "campaign_id": campaigns.by_slug(slug).id if slug else None,
               "words": row.words if row.kind == "click" else pairs(form["equal"], form["contain"])}
     errors = list(_faults(row, values))
@@ -65,6 +67,7 @@ def save(number: int | None, form: Mapping[str, Any], actor: str, at: datetime) 
         raise Invalid(errors=errors)
     for name, value in values.items():
         setattr(row, name, value)
+    row.is_hidden = bool(row.is_hidden) and not row.is_active
     mark(row, actor, at)
     db.session.add(row)
     db.session.flush()
@@ -79,15 +82,29 @@ def switch(number: int, is_active: bool, actor: str, at: datetime) -> AccountRep
     if row.is_active == is_active:
         return row
     if is_active:
-        values = {name: getattr(row, name) for name in ("name", "action", "text", "campaign_id", "words")}
+        values = {name: getattr(row, name) for name in ("name", "action", "text", "hours", "campaign_id", "words")}
         errors = list(_faults(row, values | {"is_active": True}))
         if errors:
             raise Invalid("这条还不能启用。", hint=errors[0]["detail"], errors=errors)
-    row.is_active = is_active
+    row.is_active, row.is_hidden = is_active, False
     mark(row, actor, at)
     db.session.flush()
     _retire_others(row, actor, at)
     note(row, "account.reply-on" if is_active else "account.reply-off", actor, at)
+    return row
+
+
+def put_away(number: int, is_hidden: bool, actor: str, at: datetime) -> AccountReply:
+    """Fold a reply away, or put it back into the list. Raises NoSuchReply, Invalid for one in force."""
+    row = _locked(number, None)
+    if row.is_hidden == is_hidden:
+        return row
+    if row.is_active:
+        raise Invalid("在用的不能收起。", hint="请先停用，再收起。", errors=[_fault("is_hidden", "请先停用，再收起。")])
+    row.is_hidden = is_hidden
+    mark(row, actor, at)
+    db.session.flush()
+    note(row, "account.reply-hidden" if is_hidden else "account.reply-shown", actor, at)
     return row
 
 
@@ -106,6 +123,15 @@ def pairs(equal: Sequence[str], contain: Sequence[str]) -> list[dict[str, str]]:
 def reserved(word: str) -> bool:
     """Whether the draw itself needs this word: to agree, to leave, to say that a child takes part."""
     return normal(word) in {normal(own) for own in (*words.LEAVE, *words.AGREE, *words.CHILD)}
+
+
+def overheard(row: AccountReply, at: datetime) -> list[str]:
+    """Its words that something else answers first while a campaign runs: the draw and the ballot, or a campaign's own keyword."""
+    drawn = {normal(own) for own in (*words.VOTE, *words.MINE)}
+    doors = {normal(word) for campaign in campaigns.all_campaigns() if campaign.is_published and campaign.evidence_until > at
+             for word in filter(None, (campaign.content.get("keyword"), campaign.title))}
+    return [pair["word"] for pair in row.words if row.kind in ("keyword", "human") and pair["match"] == "equal"
+            and normal(pair["word"]) in drawn | doors]
 
 
 def taken(row_id: int | None, campaign_id: int | None) -> dict[tuple[str, str], AccountReply]:
@@ -141,6 +167,10 @@ def _faults(row: AccountReply, values: Mapping[str, Any]) -> Any:
     used = max(size(text), len(text.encode()))
     if used > MOST_BYTES:
         yield _fault("text", f"太长了：微信一条回复最多{MOST_BYTES}字节，现在是{used}字节（1个汉字3字节，占位按最长算）。")
+    if wrong := misplaced(text):
+        yield _fault("text", wrong)
+    if values["hours"] and hours.is_at_desk(values["hours"], READABLE) is None:
+        yield _fault("hours", "这个时间没读懂，请写成“工作日 09:00–17:00”这样。")
     if not text and values["action"] == "text" and values["is_active"]:
         yield _fault("text", "请写下要回的话。")
     if kind in ("keyword", "human") and values["is_active"]:

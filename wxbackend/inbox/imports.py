@@ -85,24 +85,29 @@ def bring_in(raw: Any, actor: str, at: datetime) -> Report:
 
 
 def all_imported(is_active: bool, actor: str, at: datetime) -> int:
-    """Take the whole import out of force, or put it back; how many replies changed. One that may not be in force stays out."""
-    rows = db.session.scalars(select(AccountReply).where(AccountReply.origin.is_not(None), AccountReply.kind != "click",
-                                                         AccountReply.is_active != is_active).order_by(AccountReply.id))
+    """Take the whole import out of force, or put it back; how many replies changed, those of the menu's buttons among them.
+
+    What somebody has changed since is hers, and left alone. One that may not be in force stays out.
+    """
+    rows = db.session.scalars(select(AccountReply).where(
+        AccountReply.imported_stamp == AccountReply.stamp, AccountReply.is_active != is_active).order_by(AccountReply.id))
     changed = 0
     for row in list(rows):
         if is_active and row.kind in editing.ALONE and editing.in_force(row.kind, row.campaign_id):
             continue
         try:
             editing.switch(row.id, is_active, actor, at)
+            row.imported_stamp = row.stamp   # nobody's own change
             changed += 1
         except Problem:   # no text yet, or somebody has given its word to another reply meanwhile
             continue
+    db.session.flush()
     return changed
 
 
 def imported() -> list[AccountReply]:
-    """What was read from WeChat at any time, whether in force or not; the buttons' replies aside."""
-    return [row for row in editing.replies() if row.is_imported and row.kind != "click"]
+    """What was read from WeChat at any time, whether in force or not."""
+    return [row for row in editing.replies() if row.is_imported]
 
 
 def read(raw: Any, report: Report) -> Iterator[Found]:
@@ -207,7 +212,7 @@ def _add(found: Found, known: Taken, actor: str, at: datetime) -> Line:
     found = _beside_ours(found, known)
     row = AccountReply(kind=found.kind, name=found.name, words=editing.pairs(found.equal, found.contain), action="text", text=found.text,
                        is_active=found.is_ready, origin=found.origin, note="；".join(dict.fromkeys(found.notes))[:300],
-                       stamp=editing.new_stamp(), changed_by=actor, changed_at=at)
+                       stamp=(stamp := editing.new_stamp()), imported_stamp=stamp, changed_by=actor, changed_at=at)
     try:
         with db.session.begin_nested():
             db.session.add(row)

@@ -56,7 +56,7 @@ class Intake:
         with self._touching:
             self._pile.append(mine)
         with self._writing:
-            if not mine.is_in and mine.error is None:
+            while not mine.is_in and mine.error is None:
                 self._write_pile()
         if mine.error is not None:
             raise mine.error

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -15,6 +15,7 @@ from wxbackend.inbox import buttons as shapes
 from wxbackend.inbox import editing
 from wxbackend.inbox.duty_models import AccountMenu, AccountReply
 from wxbackend.inbox.editing import new_stamp
+from wxbackend.inbox.replies import normal
 from wxbackend.problems import Invalid, Problem
 
 SHOWN = 10   # versions a page lists
@@ -108,6 +109,22 @@ def template(actor: str, at: datetime) -> AccountMenu:
     return save([shapes.item(**one) for one in shapes.TEMPLATE], actor, at, came_from="template")
 
 
+def typable() -> dict[str, str]:
+    """{name of a button that says something: what it says}, where the name typed as a message is not answered yet."""
+    known = editing.taken(None, None)
+    said = {one["name"]: one["text"] for _, one in shapes.leaves(items_of(newest())) if one["does"] == "say" and one["text"].strip()}
+    return {name: text for name, text in said.items() if (normal(name), "equal") not in known and not editing.reserved(name)}
+
+
+def type_names(actor: str, at: datetime) -> list[str]:
+    """Answer the names of those buttons like a tap on them; which names."""
+    made = typable()
+    for name, text in made.items():
+        editing.save(None, {"kind": "keyword", "name": name, "equal": [name], "contain": [], "action": "text", "text": text,
+                            "is_active": True}, actor, at)
+    return list(made)
+
+
 def again(number: int, actor: str, at: datetime) -> AccountMenu:
     """An earlier version as the newest draft. Raises NoSuchMenu."""
     return save(items_of(by_id(number)), actor, at, strict=False)
@@ -122,7 +139,7 @@ def to_publish(number: int) -> list[dict[str, Any]]:
     if last is None or last.id != menu.id:
         raise MenuChanged()
     items = items_of(menu)
-    errors = [*shapes.faults(items), *shapes.unanswered(items, bool(settings.relay_url))]
+    errors = [*shapes.faults(items), *shapes.unanswered(items, bool(settings.relay_url)), *_silent(items)]
     if errors:
         raise MenuNotReady(hint=errors[0]["detail"] if len(errors) == 1 else None, errors=errors)
     return list(menu.buttons)
@@ -150,6 +167,15 @@ def called(made: Sequence[Mapping[str, Any]], key: str) -> str:
     return next((button["name"] for button in flat if button.get("key") == key), "")
 
 
+def _silent(items: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, str]]:
+    """Buttons whose reply was switched off."""
+    off = {row.words[0]["word"] for row in db.session.scalars(select(AccountReply).where(
+        AccountReply.kind == "click", AccountReply.is_active.is_(False)))}
+    for at, one in shapes.leaves(items):
+        if one["does"] == "say" and one["text"].strip() and one["key"] in off:
+            yield {"pointer": f"{at}/text", "detail": f"“{one['name']}”回的话停用着：再存一次草稿就启用，或者删掉这个按钮。"}
+
+
 def _say(key: str, text: str, name: str, actor: str, at: datetime, is_import: bool) -> None:
     """Keep what a button says. What is read from WeChat never replaces a text of ours."""
     rows = db.session.scalars(select(AccountReply).where(AccountReply.kind == "click").order_by(AccountReply.id))
@@ -158,10 +184,11 @@ def _say(key: str, text: str, name: str, actor: str, at: datetime, is_import: bo
         row = AccountReply(kind="click", words=[{"word": key, "match": "equal"}], action="text", text=text, name=name[:60],
                            is_active=bool(text), origin=key if is_import else None)
         db.session.add(row)
-    elif row.text == text or is_import:
+    elif is_import or row.text == text and row.is_active == bool(text):
         return
     else:
         row.text, row.is_active, row.name = text, bool(text), name[:60]
     row.stamp, row.changed_by, row.changed_at = new_stamp(), actor, at
+    row.imported_stamp = row.stamp if is_import else row.imported_stamp
     db.session.flush()
     editing.note(row, "account.reply-saved", actor, at)

@@ -99,7 +99,7 @@ def forward(query: Mapping[str, str], body: bytes, seconds: float = SECONDS) -> 
 
     `query` is the callback's own, `body` the bytes as they came. Callers have ended their transaction: this may take `seconds`.
     """
-    if not settings.relay_url:
+    if not settings.relay_url or seconds <= 0:
         return None
     answer, why = _server().ask(query, body, min(seconds, SECONDS))
     if why:

@@ -18,7 +18,9 @@ AROUND = " .。!！?？~～,，、…;；:：'\"“”‘’「」『』《》�
 GAP = re.compile(r"\s*[-‐‒–—―−_#]+\s*|\s+")
 LONGEST_TAIL = 20
 PLACE = re.compile(r"\{([^{}\n]{1,12})\}")
-SENTENCE = re.compile(r"[^。！？\n]*[。！？]*\n*")   # no ASCII marks: an address may hold them
+# A sentence ends with 。！？ or its line; ASCII marks and a stroke end one only before a gap, since an address may hold them.
+SENTENCE = re.compile(r"(?:[^。！？!?\n/]|[!?](?!\s|$)|(?<!\s)/|/(?!\s))*(?:[。！？]+|[!?]+(?=\s|$)|(?<=\s)/(?=\s))?\s*")
+ANY_PLACE = re.compile(r"[{｛]([^{}｛｝\n]{0,30})[}｝]")
 # What may stand in a text, and how many bytes it may take once it is filled.
 ROOM = {"投票链接": 420, "活动": 240, "截止": 40, "电话": 120, "工作时间": 180}
 
@@ -58,6 +60,7 @@ class Rule:
     text: str
     campaign_id: int | None = None
     position: int = 0
+    hours: str = ""
 
     @property
     def order(self) -> tuple[bool, int, int]:
@@ -137,16 +140,28 @@ def split_source(text: str, keyword: str, sources: Iterable[Channel]) -> str | N
 def fill(text: str, values: Mapping[str, str]) -> str:
     """The text with {投票链接} and the like filled in, in one pass; braces that no value is given for stay as they are.
 
-    A sentence that speaks of something that is not there (its value is "") is left out; if nothing else is said, only the gap is.
+    A sentence that speaks of something that is not there (its value is "") is left out; "" where none is left: the caller has words for it.
     """
     said = "".join(part for part in SENTENCE.findall(text) if not any(values.get(name) == "" for name in PLACE.findall(part)))
-    return PLACE.sub(lambda m: values.get(m[1], m[0]), said.strip() or text).strip()
+    return PLACE.sub(lambda m: values.get(m[1], m[0]), said).strip()
 
 
 def size(text: str) -> int:
     """Bytes this text may come to at most once its places are filled."""
     rest = PLACE.sub(lambda m: "" if m[1] in ROOM else m[0], text)
     return len(rest.encode()) + sum(ROOM.get(name, 0) for name in PLACE.findall(text))
+
+
+def unknown_places(text: str) -> list[str]:
+    """What stands in braces and would reach people as it is: ["{抽奖链接}"]. Chinese braces fill nothing, either."""
+    found = (m[0] for m in ANY_PLACE.finditer(text))
+    return list(dict.fromkeys(place for place in found if not (place[0] + place[-1] == "{}" and place[1:-1] in ROOM)))
+
+
+def misplaced(text: str) -> str:
+    """A sentence that names what stands in braces and is none of ours, with those that are; "" where all are ours."""
+    wrong = "、".join(f"“{place}”" for place in unknown_places(text))
+    return f"不认识{wrong}，发出去会是这几个字。能写的只有：" + " ".join(f"{{{name}}}" for name in ROOM) + "。" if wrong else ""
 
 
 def mentions(text: str, name: str) -> bool:

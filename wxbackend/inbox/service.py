@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import json
 import re
+import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
@@ -26,6 +27,7 @@ from wxbackend.extensions import db, settings
 from wxbackend.inbox import duties, words
 from wxbackend.inbox.intake import pile, unseal
 from wxbackend.inbox.models import InboxMessage
+from wxbackend.inbox.replies import mentions
 from wxbackend.notices import service as notices
 from wxbackend.problems import Problem
 from wxbackend.submissions import service as submissions
@@ -49,6 +51,15 @@ class Reply:
 
     text: str = ""
     action: str = ""
+
+
+class Heard(NamedTuple):
+    """What a sentence is answered with, and by whom: keyword (a campaign's own), campaign (its draw or ballot), staff (`found` says which
+    of their replies), "" for nobody."""
+
+    by: str
+    reply: Reply
+    found: duties.Answer | None = None
 
 
 def keep(message: Message, at: datetime) -> None:
@@ -79,27 +90,34 @@ def answer(dedupe_key: str, at: datetime) -> tuple[Reply, Message | None]:
 def _reply(message: Message, arrived_at: datetime, at: datetime) -> Reply:
     if notices.on_report(message, at) or message.app != "account":
         return Reply()
+    # Judged by the instant it arrived: what came in time is not late because many came with it. `at` is for what begins now.
     if not message.is_known:   # nobody is made of what we cannot read; somebody may be waiting for a word all the same
-        return _aside() if message.kind == "event" else _not_ours(words.HELP, at)
+        return _aside() if message.kind == "event" else _not_ours(words.HELP, None, None, at)
     identity = accounts.login(WxUser(message.appid, message.openid), at)
+    if accounts.hold(identity.person_id) != identity.person_id:   # before anything else of hers is written, as a merge does
+        db.session.expire(identity)
     accounts.wonder(identity, at)
-    notices.heard(identity, message.event if message.kind == "event" else "text", at)   # a picture opens the same window as a word
+    notices.heard(identity, message.event if message.kind == "event" else "text", arrived_at)   # a picture opens the window as a word does
     if message.kind == "event":
         return _on_event(message, identity, at)
-    campaign = context(identity, at, message.kind == "image")
+    campaign = context(identity, arrived_at, message.kind == "image")
     if message.kind == "image":
         return Reply(_on_picture(message, identity, campaign, arrived_at, at) if campaign else _nothing_runs(identity.person_id, at))
     if message.kind == "text":
-        return _on_text(message.content.strip(), message, identity, campaign, at)
+        return _on_text(message.content.strip(), message, identity, campaign, arrived_at, at)
     if message.kind in words.NOT_TEXT:
         return Reply(words.NOT_TEXT[message.kind])
-    return _not_ours(words.HELP, at)
+    return _not_ours(words.HELP, identity, campaign, at)
 
 
-def _not_ours(otherwise: str, at: datetime) -> Reply:
+def _not_ours(otherwise: str, identity: Identity | None, campaign: Campaign | None, at: datetime) -> Reply:
     """Nothing of ours answers this: on to the second server where there is one, else the account's own default reply."""
-    text = duties.default(at) or otherwise
-    return Reply(text, "relay" if settings.relay_url else "")
+    return Reply(_by_default(otherwise, identity, campaign, at), "relay" if settings.relay_url else "")
+
+
+def _by_default(otherwise: str, identity: Identity | None, campaign: Campaign | None, at: datetime) -> str:
+    """The staff's default reply for this person; `otherwise` where they wrote none, or where nothing of it can be said now."""
+    return _personal(duties.default(at) or "", identity, campaign, at) or otherwise
 
 
 def context(identity: Identity, at: datetime, is_picture: bool) -> Campaign | None:
@@ -130,7 +148,9 @@ def _on_event(message: Message, identity: Identity, at: datetime) -> Reply:
         return Reply(_greet(message, identity, at))
     if message.event == "click":
         found = duties.click(message.event_key, at)
-        return _as_answered(found, identity, at) if found else _not_ours(_to_vote_somewhere(identity, at), at)
+        if found is None:
+            return _not_ours(_to_vote_somewhere(identity, at), identity, _first_running(at), at)
+        return _as_answered(found, identity, at)
     return _aside()
 
 
@@ -150,13 +170,18 @@ def _greet(message: Message, identity: Identity, at: datetime) -> str:
         campaigns.check_door(campaign, identity.appid)
     link = link_to(campaign, identity, code or CHAT, at) if campaign else ""
     own = duties.greeting(campaign, at)
-    return _filled(own, campaign, link) if own else words.greeting(campaign, link)
+    return _filled(own or "", campaign, link) or words.greeting(campaign, link)
+
+
+def _first_running(at: datetime) -> Campaign | None:
+    """The campaign that takes votes here before one held elsewhere."""
+    running = campaigns.running(at)
+    return next((c for c in running if c.is_hosted), next(iter(running), None))
 
 
 def _to_vote_somewhere(identity: Identity, at: datetime) -> str:
-    running = campaigns.running(at)
-    hosted = next((c for c in running if c.is_hosted), next(iter(running), None))
-    return _to_vote(hosted, identity, at) if hosted else words.NO_CAMPAIGN
+    campaign = _first_running(at)
+    return _to_vote(campaign, identity, at) if campaign else words.NO_CAMPAIGN
 
 
 def _on_picture(message: Message, identity: Identity, campaign: Campaign, arrived_at: datetime, at: datetime) -> str:
@@ -165,7 +190,7 @@ def _on_picture(message: Message, identity: Identity, campaign: Campaign, arrive
     submission = submissions.open_from_chat(campaign, identity.person_id, message.media_id, f"chat:{message.dedupe_key}", sent, at)
     payload: dict[str, Any] = {"submission": submission.id}
     if not wechat.can("media"):
-        payload["pic_url"] = message.pic_url   # an account that is not verified may not ask for media; this address needs no token
+        payload["pic"] = keys.seal("pic-url", message.pic_url)   # an unverified account may not ask for media; this needs no token
     jobs.enqueue("inbox.fetch", payload, at, dedupe=f"fetch:{submission.id}")
     _chat(campaign, identity.person_id).chosen_at = at
     if submissions.entrant(campaign, identity.person_id) is not None:
@@ -176,23 +201,42 @@ def _on_picture(message: Message, identity: Identity, campaign: Campaign, arrive
     return words.picture_in(False, campaign)
 
 
-def _on_text(text: str, message: Message, identity: Identity, campaign: Campaign | None, at: datetime) -> Reply:
+def _on_text(text: str, message: Message, identity: Identity, campaign: Campaign | None, arrived_at: datetime, at: datetime) -> Reply:
     """A campaign's own keyword, then what this person is in the middle of, then what the staff wrote, then whatever else is known."""
+    return _heard(text, message.dedupe_key, identity, campaign, arrived_at, at).reply
+
+
+def _heard(text: str, key: str, identity: Identity, campaign: Campaign | None, arrived_at: datetime, at: datetime) -> Heard:
     found = duties.match(text, at)
     if found and found.of is None and found.action == "vote":
-        return _as_answered(found, identity, at)
-    said = _in_hand(text, message, identity, campaign, at)
+        return Heard("keyword", _as_answered(found, identity, at), found)
+    said = _in_hand(text, key, identity, campaign, arrived_at, at)
     if said:
-        return Reply(said)
+        return Heard("campaign", Reply(said))
     if found:
-        return _as_answered(found, identity, at)
+        return Heard("staff", _as_answered(found, identity, at), found)
     if campaign is None:
-        return _not_ours(_nothing_runs(identity.person_id, at), at)
+        return Heard("", _not_ours(_nothing_runs(identity.person_id, at), identity, None, at))
     known = _on_words(text, pair_text(text), campaign, identity.person_id)
-    return Reply(known) if known else _not_ours(words.HELP, at)
+    return Heard("campaign", Reply(known)) if known else Heard("", _not_ours(words.HELP, identity, campaign, at))
 
 
-def _in_hand(text: str, message: Message, identity: Identity, campaign: Campaign | None, at: datetime) -> str:
+def preview(text: str, at: datetime) -> Heard:
+    """What a stranger who writes this would be answered, by the very path of a message.
+
+    All of it is taken back: nobody is known afterwards, nothing is kept or promised, and a link in the reply opens nothing.
+    """
+    trial = db.session.begin_nested()
+    try:
+        identity = accounts.login(WxUser(settings.account_appid, "preview-" + secrets.token_hex(8)), at)
+        return _heard(text.strip(), "preview", identity, context(identity, at, False), at, at)
+    except Problem as problem:
+        return Heard("campaign", Reply(problem.as_reply()))
+    finally:
+        trial.rollback()
+
+
+def _in_hand(text: str, key: str, identity: Identity, campaign: Campaign | None, arrived_at: datetime, at: datetime) -> str:
     """The words of the draw and the ballot, which no rule of the staff's may take away; "" for anything else."""
     person_id = identity.person_id
     if text in words.LEAVE:
@@ -207,11 +251,11 @@ def _in_hand(text: str, message: Message, identity: Identity, campaign: Campaign
         return words.CHILD_PATH
     answered = text.rstrip("。.！!~～ ").lower()
     if answered in words.AGREE or (answered in words.YES and _was_held(campaign, person_id, at)):
-        return _agree(campaign, person_id, at)
+        return _agree(campaign, person_id, arrived_at)
     if CODE.fullmatch(text):
-        return _on_code(text, campaign, person_id, f"code:{message.dedupe_key}", at)
+        return _on_code(text, campaign, person_id, f"code:{key}", arrived_at)
     pair = pair_text(text)
-    return _on_pair(pair, campaign, person_id, at) if pair.phone else ""
+    return _on_pair(pair, campaign, person_id, arrived_at) if pair.phone else ""
 
 
 def _as_answered(found: duties.Answer, identity: Identity, at: datetime) -> Reply:
@@ -227,14 +271,23 @@ def _as_answered(found: duties.Answer, identity: Identity, at: datetime) -> Repl
         return Reply(_to_vote(campaign, identity, at, found.source) if campaign else words.NO_CAMPAIGN)
     if found.action == "mine":
         return Reply(_mine(campaign, identity.person_id, at))
-    link = link_to(campaign, identity, found.source or CHAT, at) if campaign and "{投票链接}" in found.text else ""
-    return Reply(_filled(found.text, campaign, link))
+    said = _personal(found.text, identity, campaign, at, found.source or CHAT)
+    return Reply(said or _by_default(words.HELP if campaign else _nothing_runs(identity.person_id, at), identity, campaign, at))
 
 
 def _mine(campaign: Campaign | None, person_id: int, at: datetime) -> str:
     if campaign is None:
         return _nothing_runs(person_id, at)
     return words.mine(_days(campaign, person_id), submissions.entrant(campaign, person_id) is not None, _mine_url(campaign))
+
+
+def _personal(text: str, identity: Identity | None, campaign: Campaign | None, at: datetime, source: str = CHAT) -> str:
+    """The staff's own words for this person; a link is made where the text has a place for it and the vote is open to the account."""
+    link = ""
+    if campaign is not None and identity is not None and mentions(text, "投票链接"):
+        leads = campaign.is_open(at) and "account" in campaigns.open_doors(campaign)
+        link = link_to(campaign, identity, source, at) if leads else ""
+    return _filled(text, campaign, link)
 
 
 def _filled(text: str, campaign: Campaign | None, link: str) -> str:

@@ -9,12 +9,15 @@ from typing import Any
 import structlog
 from sqlalchemy import delete, select, update
 
-from wxbackend import jobs, wechat
+from wxbackend import jobs, keys, wechat
 from wxbackend.accounts import links
 from wxbackend.accounts import service as accounts
+from wxbackend.accounts.models import Identity
+from wxbackend.accounts.tasks import learn
 from wxbackend.alarms import service as alarms
+from wxbackend.campaigns import service as campaigns
 from wxbackend.campaigns.models import Campaign
-from wxbackend.extensions import db
+from wxbackend.extensions import db, settings
 from wxbackend.inbox import service as inbox
 from wxbackend.inbox import words
 from wxbackend.inbox.intake import GRACE, promise_sweep
@@ -58,10 +61,12 @@ def _unanswered(at: datetime) -> list[str]:
 def _answer_late(dedupe_key: str, at: datetime) -> None:
     try:
         reply, message = inbox.answer(dedupe_key, at)
+        if reply.action == "transfer":   # WeChat's own desk takes people over only in the answer itself
+            reply = inbox.Reply(words.ASK_AGAIN)
         if message is not None and reply.text and message.app == "account":
             identity = accounts.find_identity(message.appid, message.openid)
             assert identity is not None   # the answer has just met it
-            notices.tell(identity.person_id, "reply", words.LATER + reply.text, at)
+            notices.tell(identity.person_id, "reply", words.late(reply.text), at)
         db.session.commit()
     except Exception:   # the others are answered all the same
         db.session.rollback()
@@ -83,27 +88,44 @@ def tidy(payload: dict[str, Any], at: datetime) -> None:
     """Replies a day old and messages a month old are forgotten; WeChat repeats a delivery within seconds, and older ones are refused."""
     old = update(InboxMessage).where(InboxMessage.arrived_at < at - REPLIES_KEPT, InboxMessage.state == "done", InboxMessage.reply != "")
     db.session.execute(old.values(reply=""), execution_options={"synchronize_session": False})
-    db.session.execute(delete(InboxMessage).where(InboxMessage.arrived_at < at - MESSAGES_KEPT, InboxMessage.state == "done"))
+    notices.forget_texts("reply", at - REPLIES_KEPT)
+    again = update(InboxMessage).where(InboxMessage.state == "stuck", InboxMessage.arrived_at >= at - MESSAGES_KEPT)
+    if db.session.execute(again.values(state="new", tries=0), execution_options={"synchronize_session": False}).rowcount:  # type: ignore[attr-defined]
+        promise_sweep(at, f"stuck:{at.isoformat()}")   # whatever was broken is mended by now, mostly
+    jobs.forget_done(at - MESSAGES_KEPT)
+    db.session.execute(delete(InboxMessage).where(InboxMessage.arrived_at < at - MESSAGES_KEPT, InboxMessage.state != "new"))
     links.forget_over(at)
 
 
 @jobs.handler("inbox.fetch", tries=80)   # about three days, as long as WeChat keeps the picture
 def fetch(payload: dict[str, Any], at: datetime) -> None:
-    """Fetch one picture, at once: WeChat deletes it after three days. No transaction is open while WeChat is asked and the picture read."""
+    """Fetch one picture, at once: WeChat deletes it after three days. No transaction is open while WeChat is asked and the picture read.
+
+    What WeChat refuses or does not answer (a feature it took away among it) is asked for again until those days are over; then the staff
+    know.
+    """
     submission = db.session.get(Submission, payload["submission"])
     if submission is None or submission.state != "arriving" or not submission.media_id:
         return
-    media_id, submission_id = submission.media_id, submission.id
+    media_id, submission_id, is_over = submission.media_id, submission.id, at - submission.arrived_at >= MEDIA_LIFE
     db.session.commit()
     try:
-        picture = images.open_picture(wechat.download_media(media_id, payload.get("pic_url", "")))
+        picture = images.open_picture(wechat.download_media(media_id, keys.unseal("pic-url", payload["pic"]) if "pic" in payload else ""))
     except (wechat.MediaLost, wechat.MediaTooLarge, images.ImageUnreadable) as problem:
         picture, lost = None, problem
+    except (wechat.WeChatRefused, wechat.WeChatAway):
+        if not is_over:
+            raise
+        picture, lost = None, wechat.MediaLost()
+    _learn_sender(submission_id, at)
     submission = db.session.get_one(Submission, submission_id)
     if submission.state != "arriving":   # she left the draw meanwhile
         return
+    if not submission.campaign.is_hosted and campaigns.is_unjoined(submission.campaign, _account_side(submission)):
+        _drop(submission, campaigns.NotJoined().as_reply(), at)   # the mini program may hold the same evidence of hers as somebody else's
+        return
     if picture is None:
-        if isinstance(lost, wechat.MediaLost) and at - submission.arrived_at >= MEDIA_LIFE:   # our delay lost it: the operators' matter
+        if isinstance(lost, wechat.MediaLost) and is_over:   # our delay lost it: the operators' matter
             alarms.ring("media-lost", f"campaign:{submission.campaign.slug}", at, {"submission": submission.id})
         _drop(submission, lost.as_reply(), at)
         return
@@ -119,6 +141,21 @@ def fetch(payload: dict[str, Any], at: datetime) -> None:
     text = _said_of(submission, announced_in, at)
     if text:
         notices.tell(submission.person_id, "evidence", text, at, campaign=submission.campaign)
+
+
+def _learn_sender(submission_id: int, at: datetime) -> None:
+    """Where two doors are open, WeChat is asked who the sender is behind both, if nobody knows yet. Raises WeChatAway."""
+    submission = db.session.get_one(Submission, submission_id)
+    sender = _account_side(submission)
+    if submission.state == "arriving" and campaigns.is_unjoined(submission.campaign, sender):
+        learn({"identity": sender.id}, at)
+        db.session.commit()
+
+
+def _account_side(submission: Submission) -> Identity:
+    """Who wrote in the chat, as the account knows her."""
+    query = select(Identity).where(Identity.person_id.in_(accounts.all_ids(submission.person_id)), Identity.appid == settings.account_appid)
+    return db.session.scalars(query.order_by(Identity.id).limit(1)).one()
 
 
 @jobs.handler("inbox.drop-held")

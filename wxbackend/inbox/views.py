@@ -43,8 +43,8 @@ def receive(app: str) -> Response:
     """One message or event. It is committed first; the reply leaves only when what it says is committed, too."""
     _known(app)
     at, began = clock.now(), time.monotonic()
+    message = wechat.open_callback(app, request.args, request.get_data(), at)   # read and believed before it counts: strangers send slowly
     with counter().visit() as is_quiet:
-        message = wechat.open_callback(app, request.args, request.get_data(), at)
         inbox.keep(message, at)
         reply = _in_time(message, is_quiet)
     if reply.action == "relay":

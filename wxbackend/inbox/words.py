@@ -8,6 +8,7 @@ from datetime import date
 from wxbackend.campaigns.models import Campaign
 from wxbackend.clock import say_day
 
+REPLY_BYTES = 2048
 AGREE = {"同意", "我同意", "同意的"}
 YES = {"好", "好的", "好滴", "行", "可以", "是", "是的", "嗯", "没问题", "ok"}   # agreement too, where it answers the question
 LEAVE = {"退出", "退出抽奖", "撤回"}
@@ -18,6 +19,12 @@ THANKS = re.compile("谢谢|多谢|感谢|辛苦")
 PEOPLE = re.compile("人工|客服|投诉|举报|打电话|工作人员")
 DRAW = re.compile("中奖|中了|领奖|开奖|抽奖|结果|公示|名单")
 QUESTION = re.compile("[?？]|吗|呢|怎|什么|多少|几|哪|谁|签|票|奖")   # no name has these
+
+
+def late(text: str) -> str:
+    """A reply that comes afterwards, within the 2048 bytes of a message."""
+    raw = (LATER + text).encode()
+    return raw.decode() if len(raw) <= REPLY_BYTES else raw[:REPLY_BYTES - 3].decode("utf-8", "ignore") + "…"
 
 
 def notice(campaign: Campaign) -> str:
@@ -120,9 +127,9 @@ ONLY_PHONE = "还差姓名。请把姓名和手机号写在一条里发来。"
 LEFT = "已经退出抽奖，姓名和手机号都删掉了，截图也删了。您投过的票照样算数。"
 NOT_IN = "您还没有参加抽奖，没有要删的资料。"
 CHILD_PATH = "未满14周岁，请家长陪着到活动页填：点“一键参加抽奖”，选“未满14周岁”，由家长填姓名、手机号并勾选同意。"
-MEDIA_LOST = "这张截图在微信那边取不到了，请您再发一次。"
 NOT_TEXT = {"voice": "语音我听不了，请打字，或把投票成功页的截图发来。", "video": "视频我看不了，请发投票成功页的截图。",
             "shortvideo": "视频我看不了，请发投票成功页的截图。"}
+ASK_AGAIN = "没能马上转给工作人员。请再发一次“人工”。"
 LATER = "刚才人多，这条回晚了："
 HELP = '想投票，回复“投票”；想抽奖，把投票成功页的截图发给我，再发姓名和手机号；看签号，回复“签号”。'
 NO_CAMPAIGN = "这会儿没有正在收截图的活动。以前的结果和公示都在公众号的文章里。"

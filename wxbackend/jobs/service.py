@@ -17,7 +17,7 @@ from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 import structlog
-from sqlalchemy import insert, or_, select, update
+from sqlalchemy import delete, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from wxbackend import alarms
@@ -89,6 +89,11 @@ def enqueue(kind: str, payload: dict[str, Any], at: datetime, run_at: datetime |
         if row["dedupe_key"] and db.session.scalar(select(Job.id).where(Job.dedupe_key == row["dedupe_key"])):
             return False
         raise
+
+
+def forget_done(before: datetime) -> None:
+    """Delete jobs done before an instant, in the caller's transaction; dead ones stay until somebody has looked."""
+    db.session.execute(delete(Job).where(Job.done_at < before), execution_options={"synchronize_session": False})
 
 
 def run_due(at: datetime, limit: int = 100) -> int:

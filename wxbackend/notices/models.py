@@ -30,7 +30,7 @@ class Notice(Base):
     campaign_id: Mapped[int | None] = mapped_column(Id, ForeignKey("campaign.id"), index=True)
     kind: Mapped[str] = mapped_column(String(30))
     about: Mapped[str | None] = mapped_column(String(60))
-    text: Mapped[str] = mapped_column(String(600))
+    text: Mapped[str] = mapped_column(String(2048))
     url: Mapped[str] = mapped_column(String(300), default="")
     facts: Mapped[dict[str, str] | None] = mapped_column(JSON(none_as_null=True))
     state: Mapped[str] = mapped_column(String(8), default="queued")

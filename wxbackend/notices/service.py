@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, func, select, update
 from sqlalchemy.exc import IntegrityError
 
 from wxbackend import jobs
@@ -20,7 +20,7 @@ from wxbackend.notices.reports import on_report
 from wxbackend.notices.sending import channels, send
 from wxbackend.notices.windows import heard
 
-__all__ = ["NotByMiniProgram", "Outcomes", "Undelivered", "add_credit", "heard", "on_report", "outcomes", "send", "subscribed", "tell"]
+__all__ = ["NotByMiniProgram", "Outcomes", "Undelivered", "add_credit", "forget_texts", "heard", "on_report", "outcomes", "send", "subscribed", "tell"]
 
 
 @dataclass(frozen=True)
@@ -71,6 +71,12 @@ def tell(person_id: int, kind: str, text: str, at: datetime, *, data: Mapping[st
         return told
     jobs.enqueue("notices.send", {"notice": notice.id}, at, dedupe=f"notice:{notice.id}")
     return notice
+
+
+def forget_texts(kind: str, before: datetime) -> None:
+    """Empty what was said in settled notices of a kind: late replies hold links and masked names, which live a day elsewhere, too."""
+    old = update(Notice).where(Notice.kind == kind, Notice.created_at < before, Notice.state != "queued", Notice.text != "")
+    db.session.execute(old.values(text=""), execution_options={"synchronize_session": False})
 
 
 def outcomes(campaign: Campaign) -> Outcomes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from datetime import datetime
 
 from flask import redirect, session
 from flask.typing import ResponseReturnValue
@@ -34,14 +35,13 @@ def door(token: str) -> ResponseReturnValue:
         link = links.look(token, at, mark)
     except (links.LinkOver, links.LinkTaken) as problem:
         return _past(problem)
-    voter = optional_voter(at)
-    if voter is not None and voter.identity.id == link.identity_id:
+    if _is_hers(link, at):
         return redirect(_campaign_url(link.slug, link.source_code))
     if not in_wechat():
         raise OpenLinkInWeChat()
     session[MARK] = mark or secrets.token_hex(16)
     campaign = campaigns.published(link.slug)
-    return show("door", campaign, token=token, at=at, is_other=voter is not None)
+    return show("door", campaign, token=token, link=link, at=at)
 
 
 @bp.post("/e/<token>")
@@ -51,10 +51,19 @@ def enter_by_link(token: str) -> ResponseReturnValue:
     at, mark = clock.now(), session.get(MARK, "")
     if not mark:
         raise links.LinkTaken()   # the page was never opened here
+    _is_hers(links.look(token, at, mark), at)
     link, fresh = links.bind(token, mark, at, replaces=sent_token(VOTER_COOKIE))
     target = _campaign_url(link.slug, link.source_code)
     db.session.commit()
     return with_voter_cookie(redirect(target, 303), fresh)
+
+
+def _is_hers(link: links.EntryLink, at: datetime) -> bool:
+    """Whether this device is logged in as the one the link was sent to. Raises LinkOfAnother where it is somebody else's."""
+    voter = optional_voter(at)
+    if voter is not None and voter.person_id != link.identity.person_id:
+        raise links.LinkOfAnother(slug=link.slug)
+    return voter is not None
 
 
 def _past(problem: Problem) -> ResponseReturnValue:

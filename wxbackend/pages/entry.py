@@ -47,7 +47,7 @@ def enter_page(slug: str) -> ResponseReturnValue:
 def enter(slug: str) -> ResponseReturnValue:
     """Enter the draw; the day one came from gets its ticket at once."""
     campaign, at = campaigns.published(slug), clock.now()
-    campaigns.check_door(campaign, g.voter.appid)
+    campaigns.check_voter(campaign, g.voter.identity)
     filled, form = read_entry(request.form)
     if filled.errors:
         return _form(campaign, filled, request.form.get("day", ""), at, 422)
@@ -75,7 +75,7 @@ def _form(campaign: Campaign, filled: Filled, day: str, at: datetime, status: in
 def tap(slug: str) -> ResponseReturnValue:
     """One tap for one day's vote; `day` in the form, today without it."""
     campaign, at = campaigns.published(slug), clock.now()
-    campaigns.check_door(campaign, g.voter.appid)
+    campaigns.check_voter(campaign, g.voter.identity)
     day = day_of(request.form.get("day"))
     if submissions.entrant(campaign, g.voter.person_id) is None:
         return redirect(f"/c/{slug}/enter" + (f"?day={day}" if day else ""), 303)

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import Any
+from urllib.parse import urlencode
 
 from flask import g, redirect, request
 from flask.typing import ResponseReturnValue
 
-from wxbackend import captcha, clock, wechat
-from wxbackend.accounts import service as accounts
-from wxbackend.accounts.views import tap_url
+from wxbackend import captcha, clock
 from wxbackend.ballots import service as ballots
 from wxbackend.ballots.views import new_captcha
 from wxbackend.campaigns import service as campaigns
 from wxbackend.campaigns.models import Campaign, Subject
 from wxbackend.campaigns.rules import Phase
 from wxbackend.extensions import db
-from wxbackend.pages import door, entry, public, rules  # noqa: F401  their routes hang on the same blueprint
+from wxbackend.pages import door, entry, join, public, rules  # noqa: F401  their routes hang on the same blueprint
 from wxbackend.pages.entry import day_of
 from wxbackend.pages.frame import bp as bp
 from wxbackend.pages.frame import show, visitor
@@ -43,6 +42,8 @@ def campaign_page(slug: str) -> ResponseReturnValue:
         return state_page(campaign, at)
     voter = visitor(campaign, at)
     campaigns.check_door(campaign, voter.appid)
+    if campaigns.is_unjoined(campaign, voter.identity):
+        return redirect(f"/c/{slug}/join?" + urlencode({"next": request.full_path.rstrip("?")}))
     if not campaign.is_hosted:
         return external_page(campaign, at)
     if len(campaign.subjects) > 1 and not request.args.get("p"):
@@ -130,10 +131,8 @@ def receipt_page(slug: str, which: str) -> ResponseReturnValue:
     ticket = next((t for t in tickets.of(campaign, person_id) if t.day == receipt.day), None)
     sent = any((s.day or campaign.day(s.evidence_at)) == receipt.day and s.state in ("pending", "arriving")
                for s in submissions.of(campaign, person_id))
-    may_be_two = wechat.can("oauth") and accounts.is_unknown(g.voter.identity) and len(campaigns.open_doors(campaign)) > 1
-    join_url = tap_url(request.full_path.rstrip("?")) if may_be_two else ""
     return show("receipt", campaign, receipt=receipt, qr=receipt.qr_png(), is_today=receipt.day == campaign.day(at), ticket=ticket,
-                join_url=join_url, sent=sent, entrant=submissions.entrant(campaign, person_id), may_enter=at < campaign.evidence_until,
+                sent=sent, entrant=submissions.entrant(campaign, person_id), may_enter=at < campaign.evidence_until,
                 comes_again=comes_again(campaign, at))
 
 

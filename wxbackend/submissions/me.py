@@ -93,7 +93,8 @@ def _data_of(campaign: Campaign) -> dict[str, Any]:
     entry = None
     if entrant:
         known = submissions.named(entrant)
-        entry = {"name": known.name, "phone": known.phone, "age_band": entrant.age_band, "consents": entrant.consents,
+        # Masked for their owner, too: who holds a device is not always who typed (a shared phone, a link that was passed on).
+        entry = {"name": known.masked_name, "phone": known.masked_phone, "age_band": entrant.age_band, "consents": entrant.consents,
                  "consented_at": entrant.consented_at.isoformat(), "rules_sha256": entrant.consent_version}
     return {
         "campaign": campaign.slug, "entry": entry,

@@ -129,9 +129,9 @@ def tap(campaign: Campaign, person_id: int, day: date | None, at: datetime) -> S
 def receive_upload(campaign: Campaign, voter: Voter, raw: bytes, form: EntryForm, at: datetime) -> Submission:
     """A screenshot sent through the page or the API with name and phone; what the caller did before is committed.
 
-    Raises WrongDoor, EntryClosed, TooOften, ImageUnreadable, EntryInvalid.
+    Raises WrongDoor, NotJoined, EntryClosed, TooOften, ImageUnreadable, EntryInvalid.
     """
-    campaigns.check_door(campaign, voter.appid)
+    campaigns.check_voter(campaign, voter.identity)
     _check_time(campaign, at)
     _count_upload(voter, at)
     db.session.commit()   # reading a picture takes seconds, and on SQLite an open transaction keeps everybody else from voting
@@ -241,8 +241,9 @@ def reject(submission: Submission, staff: Staff, reason: str, note: str, at: dat
     submission.decided_by, submission.decided_at = staff.id, at
     db.session.flush()
     campaign = submission.campaign
-    notices.tell(submission.person_id, "evidence", words.rejected(REASONS[reason], campaign.say(campaign.freeze_at), note[:200]), at,
-                 campaign=campaign)
+    phone = (campaign.content.get("contact") or {}).get("phone") or ""
+    said = words.rejected(REASONS[reason], campaign.say(campaign.freeze_at), note[:200], phone)
+    notices.tell(submission.person_id, "evidence", said, at, campaign=campaign)
     audit.record(f"staff:{staff.username}", "submission.rejected", f"submission:{submission.id}", at, why=REASONS[reason])
     return submission
 

@@ -9,7 +9,7 @@ from wxbackend.wechat.callbacks import CallbackRefused, Message
 from wxbackend.wechat.checks import Verdict, check_media, check_text, risk_rank
 from wxbackend.wechat.codes import SceneQr, miniprogram_code, miniprogram_link, scene_qr
 from wxbackend.wechat.errcodes import Kind, Meaning, meaning
-from wxbackend.wechat.features import can
+from wxbackend.wechat.features import ask_again, can, switched_off
 from wxbackend.wechat.fields import fit
 from wxbackend.wechat.health import callback_addresses, probe
 from wxbackend.wechat.media import download_media
@@ -23,8 +23,8 @@ from wxbackend.wechat.signing import NotOurPage, jssdk
 __all__ = [
     "CallbackRefused", "CodeRefused", "Follower", "Kind", "Meaning", "MediaLost", "MediaTooLarge", "Message", "NoMiniProgram", "NotGranted",
     "NotOurPage", "SceneQr", "Unsendable", "Verdict", "WeChatAway", "WeChatRefused", "WxUser",
-    "account", "callback_addresses", "can", "check_echo", "check_media", "check_text", "checked_menu", "create_menu", "current_menu",
-    "current_replies", "download_media", "fit", "follower", "jssdk", "login_code", "meaning", "miniprogram", "miniprogram_code",
-    "miniprogram_link", "oauth_code", "oauth_url", "open_callback", "phone_of", "probe", "risk_rank", "scene_qr", "seal_reply",
-    "seal_transfer", "send_subscribe", "send_template", "send_text", "unionid_of",
+    "account", "ask_again", "callback_addresses", "can", "check_echo", "check_media", "check_text", "checked_menu", "create_menu",
+    "current_menu", "current_replies", "download_media", "fit", "follower", "jssdk", "login_code", "meaning", "miniprogram",
+    "miniprogram_code", "miniprogram_link", "oauth_code", "oauth_url", "open_callback", "phone_of", "probe", "risk_rank", "scene_qr",
+    "seal_reply", "seal_transfer", "send_subscribe", "send_template", "send_text", "switched_off", "unionid_of",
 ]

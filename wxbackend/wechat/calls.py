@@ -42,7 +42,7 @@ def ask_file(endpoint: Endpoint, *, params: Mapping[str, str] | None = None,
 def _asked(endpoint: Endpoint, app: str, call: Callable[[Any], Any]) -> Any:
     client = client_of(endpoint.app or app)
     if endpoint.feature and not features.can(endpoint.feature) and endpoint.feature not in features.NEVER_OFF:
-        raise NotGranted
+        raise NotGranted(was_asked=False)
     try:
         try:
             return call(client)

@@ -22,7 +22,7 @@ OF_ACCOUNT: dict[str, tuple[str, ...]] = {
     "menu": ("service", "service-unverified", "subscription"), "console": EVERY_KIND, "jssdk": EVERY_KIND,
 }
 OF_MINIPROGRAM = ("login", "phone", "subscribe-message", "code", "link", "check-text", "check-media", "risk-rank")
-NEVER_OFF = ("login",)   # every mini program has it: one odd answer must not close a door for a day
+NEVER_OFF = ("login", "oauth")   # one odd answer must not close a door for a day
 OFF_SECONDS = 24 * 3600
 
 
@@ -58,6 +58,12 @@ def switch_on(features: list[str]) -> None:
             store.drop(_name(feature))
         except UNSHARED:
             return
+
+
+def ask_again(feature: str) -> None:
+    """Somebody has put it right at WeChat: do not wait for the day to end. Raises ValueError for a feature nobody knows."""
+    _granted(feature)
+    switch_on([feature])
 
 
 def _granted(feature: str) -> bool:

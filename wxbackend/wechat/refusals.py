@@ -40,24 +40,25 @@ class CodeRefused(Problem):
 
 
 class WeChatRefused(Problem):
-    """WeChat said no: `errcode`, its `kind`, and the `rid` that Tencent's support asks for."""
+    """WeChat said no: `errcode`, its `kind`, the `rid` that Tencent's support asks for, and for 40164 `our_ip`, the address to whitelist."""
 
     status, type, title = 502, "wechat-refused", "微信那边这一步没办成。"
     hint = "请稍后再试；如果一直这样，请告诉工作人员。"
 
-    def __init__(self, errcode: int, rid: str = "", kind: Kind | None = None):
+    def __init__(self, errcode: int, rid: str = "", kind: Kind | None = None, our_ip: str = ""):
         super().__init__()
-        self.errcode, self.rid, self.kind = errcode, rid, kind or meaning(errcode).kind
+        self.errcode, self.rid, self.kind, self.our_ip = errcode, rid, kind or meaning(errcode).kind, our_ip
 
 
 class NotGranted(WeChatRefused):
-    """48001: this kind of account has not got the feature. Also raised without asking, while `can(feature)` is False."""
+    """48001: this kind of account has not got the feature. Also raised without asking, while `can(feature)` is False: `was_asked` tells."""
 
     status, type, title = 502, "wechat-not-granted", "这个账号没有开通这项功能。"
     hint = "请换一种方式；如果一直这样，请告诉工作人员。"
 
-    def __init__(self, rid: str = ""):
+    def __init__(self, rid: str = "", *, was_asked: bool = True):
         super().__init__(NOT_GRANTED, rid)
+        self.was_asked = was_asked
 
 
 class Unsendable(Problem):
@@ -82,17 +83,16 @@ class MediaTooLarge(Problem):
 def refusal(errcode: int, errmsg: str, *, token_call: bool = False) -> Problem:
     """The exception for an errcode, said once in the log: kind, rid, and for 40164 the address to whitelist."""
     known = meaning(errcode, token_call=token_call)
-    rid = _found(r"rid: ?([0-9a-fA-F-]{8,40})", errmsg)
+    rid, our_ip = _found(r"rid: ?([0-9a-fA-F-]{8,40})", errmsg), _found(r"invalid ip ([0-9a-fA-F.:]{3,45})", errmsg)
     say = log.error if known.kind is Kind.OPERATOR and errcode != NOT_GRANTED else log.warning   # that one is told once, by features.py
-    say("wechat refused", errcode=errcode, rid=rid, kind=known.kind.value, about=known.about,
-        our_ip=_found(r"invalid ip ([0-9a-fA-F.:]{3,45})", errmsg) or None)
+    say("wechat refused", errcode=errcode, rid=rid, kind=known.kind.value, about=known.about, our_ip=our_ip or None)
     if errcode == BUSY:
         return WeChatAway(BUSY_WHY, unsure=True)
     if errcode == NOT_GRANTED:
         return NotGranted(rid)
     if errcode == MEDIA_GONE:
         return MediaLost()
-    return CodeRefused() if known.kind is Kind.RELOGIN else WeChatRefused(errcode, rid, known.kind)
+    return CodeRefused() if known.kind is Kind.RELOGIN else WeChatRefused(errcode, rid, known.kind, our_ip)
 
 
 def _found(pattern: str, text: str) -> str:
