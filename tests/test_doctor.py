@@ -134,7 +134,8 @@ class Clinic:
         settings = self.app.extensions["settings"]
         same = {name: getattr(settings, name) for name in (
             *SHARED, "public_url", "wechat_api_root", "wechat_open_root", "wechat_mp_root", "miniprogram_appid")}
-        return self.make_app(**(same | {"database_url": settings.resolved_database_url, "store_namespace": settings.store_namespace} | changed))
+        same |= {"database_url": settings.resolved_database_url, "store_namespace": settings.store_namespace}
+        return self.make_app(**(same | changed))
 
     def sim(self, what: str, **data: Any) -> Any:
         answer = requests.post(f"{self.simulated}/_sim/{what}", json=data, timeout=20)
@@ -594,12 +595,15 @@ def test_a_server_that_takes_plaintext_is_found_out(impostor):
 
 
 def test_a_callback_that_breaks(impostor):
-    broken = impostor(lambda request: Response(request.args.get("echostr", ""), 200 if request.method == "GET" else 500), miniprogram_appid="")
-    told = ask(broken, "callback")
+    def breaks(request):
+        return Response(request.args.get("echostr", ""), 200 if request.method == "GET" else 500)
+
+    told = ask(impostor(breaks, miniprogram_appid=""), "callback")
     assert told.level == WRONG and "HTTP 500" in told.only["said"]
 
 
-@pytest.mark.parametrize("answer", [Response("<h1>welcome", 200), Response("", 502), Response("", 302, {"Location": "https://x.example"}), None])
+@pytest.mark.parametrize("answer", [
+    Response("<h1>welcome", 200), Response("", 502), Response("", 302, {"Location": "https://x.example"}), None])
 def test_a_public_address_that_leads_elsewhere_says_nothing_of_tokens(make_app, stub, answer):
     url = stub(lambda _request: answer) if answer else f"http://127.0.0.1:{free_port()}"
     told = ask(make_app(public_url=url), "callback")

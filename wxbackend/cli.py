@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 
 import click
 from flask.cli import AppGroup
 
 from wxbackend import apidocs, clock
+from wxbackend.accounts import merge
 from wxbackend.accounts import service as accounts
 from wxbackend.extensions import db
 from wxbackend.problems import Problem
@@ -41,6 +43,14 @@ def demo() -> None:
     from wxbackend.demo.serve import main
 
     main()
+
+
+@click.command("merges")
+def merges() -> None:
+    """The conflict log, one JSON line a merge: which persons became one, when, why, and what followed (voided ballots by number)."""
+    for entry in merge.log():
+        click.echo(json.dumps({"at": entry.at.isoformat(), "kept": entry.kept_id, "absorbed": entry.absorbed_id, "why": entry.why,
+                               **entry.facts}, ensure_ascii=False))
 
 
 @click.command("problems")

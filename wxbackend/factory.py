@@ -21,7 +21,7 @@ VIEWS = ("accounts.views", "campaigns.views", "notices.views", "ballots.views", 
 TASKS = ("accounts.tasks", "ballots.merge", "tickets.merge", "submissions.merge",   # what follows a merge of persons, in this order
          "notices.service", "draws.tasks", "inbox.tasks", "doctor.tasks")
 COMMANDS = ("campaigns.cli:campaigns_cli", "ballots.cli:ballots_cli", "draws.cli:draws_cli", "jobs.cli:worker", "cli:staff_cli",
-            "doctor.cli:doctor", "cli:problems", "cli:demo")
+            "doctor.cli:doctor", "cli:merges", "cli:problems", "cli:demo")
 
 
 def create_app(settings: Settings | None = None) -> Flask:

@@ -183,7 +183,8 @@ def test_two_doors_that_are_not_bound_cannot_be_published_and_lead_back_to_the_d
         app.extensions["clock"].fixed = NOON
         factories.make_staff()
         staff = Desk(app, "xiaoli")
-        assert staff.post("/admin/campaigns/new", **(FORM | {"slug": "spring", "doors": "account,miniprogram"}), grades=["优", "差"]).status_code == 302
+        form = FORM | {"slug": "spring", "doors": "account,miniprogram"}
+        assert staff.post("/admin/campaigns/new", **form, grades=["优", "差"]).status_code == 302
         page = staff.get("/admin/campaigns/spring/publish")
         seen = re.search(r'name="sha256" value="([0-9a-f]{64})"', page.text)
         refused = staff.post("/admin/campaigns/spring/publish", sha256=seen[1])

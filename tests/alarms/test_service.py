@@ -145,7 +145,8 @@ def test_what_we_refused_without_asking_wechat_rings_nothing(any_app):
 
 
 def test_a_missing_whitelist_keeps_the_address_that_wechat_saw(any_app):
-    alarms.ring_refusal(refusal(40164, "invalid ip 203.0.113.7 ipv6 ::ffff:203.0.113.7, not in whitelist rid: 61725984-6126f6f9"), "notices.send", NOON)
+    said = "invalid ip 203.0.113.7 ipv6 ::ffff:203.0.113.7, not in whitelist rid: 61725984-6126f6f9"
+    alarms.ring_refusal(refusal(40164, said), "notices.send", NOON)
     db.session.commit()
     assert rows()[0].known["our_ip"] == "203.0.113.7"
 

@@ -79,3 +79,14 @@ def test_after_the_close_the_way_is_to_the_tickets_and_then_to_the_result(campai
     enter(campaign, amei)
     assert "已经截止" in says(amei, "投票", campaign.closes_at + timedelta(minutes=1))
     assert f"/c/{campaign.slug}/mine" in says(amei, "中奖了吗", campaign.freeze_at + timedelta(days=1))
+
+
+def test_after_the_close_her_tickets_and_the_draw_are_still_told(app, at, campaign, says):
+    voter = make_voter()
+    cast(campaign, voter)
+    enter(campaign, voter)
+    submissions.tap(campaign, voter.person_id, None, NOON)
+    over = at(campaign.evidence_until + timedelta(minutes=1))
+    assert "您有1个签号" in says(voter, "签号", over)
+    assert "封存签号名单" in says(voter, "中奖了吗", over)
+    assert "票和截图都收完了" in says(make_voter("路人"), "签号", over)

@@ -36,7 +36,7 @@ def test_how_it_is_typed_does_not_matter(typed, is_said):
     ("评议 - 总馆海报", "hq"), ("评议_hq", "hq"), ("评议#hq", "hq"), ("评议-b-1", "b-1"), ("评议-B-1 分馆", "b-1"),
     ("评议1", "hq"), ("评议 ２", "a"), ("评议-4", "b-1"), ("评议9", ""), ("评议0", ""), ("评议1234", None),
     ("评议-", ""), ("评议-没有这个馆", ""),                               # a misread poster still leads to the vote
-    ("评议 没有这个馆", None), ("评议怎么参加", None), ("评议hq", None),     # a sentence that begins with the word is not the word
+    ("评议 没有这个馆", ""), ("评议怎么参加", None), ("评议hq", None),     # a sentence that begins with the word is not the word
     ("评议-13800000000", None), ("评议-" + "长" * 21, None), ("我要评议", None), ("", None), ("-hq", None),
 ])
 def test_the_channel_stands_behind_the_keyword(text, source):

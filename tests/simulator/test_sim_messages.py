@@ -60,7 +60,8 @@ def test_who_blocked_the_account_is_reported_and_not_reached(wechat, write, shop
     ({"template_id": "nothing"}, 40037), ({"touser": "o-nobody"}, 40003), ({"data": "{}"}, 47001), ({"data": {}}, 47003),
     ({"data": DATA | {"thing1": {"value": "字" * 21}, "time2": DATA["time2"]}}, 47003),
     ({"data": DATA | {"thing1": {"value": "字" * 20}, "time2": {"value": "明天"}}}, 47003),
-    ({"data": DATA | {"thing1": {"value": ""}, "time2": DATA["time2"]}}, 47003), ({"data": DATA | {"thing1": "x", "time2": DATA["time2"]}}, 47003),
+    ({"data": DATA | {"thing1": {"value": ""}, "time2": DATA["time2"]}}, 47003),
+    ({"data": DATA | {"thing1": "x", "time2": DATA["time2"]}}, 47003),
     ({"miniprogram": {"appid": "wxother", "pagepath": "pages/index"}}, 40166), ({"miniprogram": {"appid": MINI}}, 40165)])
 def test_a_template_message_that_is_refused(wechat, write, changes, errcode):
     answer = write(**changes)

@@ -228,7 +228,8 @@ def test_staff_say_no_with_a_reason_that_is_told(campaign, amei, xiaoli):
     assert "不是这次活动的投票成功页" in db.session.query(Notice).one().text
 
 
-@pytest.mark.parametrize(("contact", "said"), [({"phone": "0755-88887777"}, "打活动电话0755-88887777说一声"), ({}, "打活动电话说一声"), (None, "打活动电话说一声")])
+@pytest.mark.parametrize(("contact", "said"), [
+    ({"phone": "0755-88887777"}, "打活动电话0755-88887777说一声"), ({}, "打活动电话说一声"), (None, "打活动电话说一声")])
 def test_whoever_is_told_to_call_is_told_the_number(campaign, amei, xiaoli, contact, said):
     campaign.content = dict(campaign.content) | {"contact": contact}
     submissions.reject(upload(campaign, amei, blank()), xiaoli, "edited", "", NOON)

@@ -122,6 +122,11 @@ def tidy(absorbed: int, at: datetime) -> bool:
     return moved
 
 
+def log() -> list[PersonMerge]:
+    """The conflict log, oldest first: who became one with whom, when, and what followed."""
+    return list(db.session.scalars(select(PersonMerge).order_by(PersonMerge.id)))
+
+
 def _follow_all(old_id: int, new_id: int, at: datetime) -> Facts:
     facts: Facts = {"identities": _count(update(Identity).where(Identity.person_id == old_id).values(person_id=new_id))}
     db.session.expire_all()

@@ -8,7 +8,6 @@ from datetime import timedelta
 from typing import Any
 
 from flask import Response, flash, redirect, request
-from werkzeug import Response as Redirect
 
 from wxbackend import clock
 from wxbackend.admin import forms, plots, words

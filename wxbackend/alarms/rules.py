@@ -34,13 +34,13 @@ KINDS: dict[str, Words] = {
 OTHER = Words("出了一件没有分类的事（{kind}，{about}）。", "请管服务器的同事查日志。")
 
 OUR_IP = "服务器的出口IP"   # which one, where WeChat said it
-CHECK_SECRET = ("先核对设置里的AppSecret：是不是这个号的（公众号和小程序各有一个）、有没有少抄一截，改好再重启。"
+CHECK_FIRST = ("先核对设置里的AppSecret：是不是这个号的（公众号和小程序各有一个）、有没有少抄一截，改好再重启。"
                 "都对还这样，最后才到“设置与开发→基本配置”重置AppSecret：一重置，还在用旧AppSecret的别的系统马上停，要先告诉管它们的人。")
 # Where somebody has to click, for each errcode that the account's own settings cause. The doctor says the same.
 NEXT_STEPS: dict[int, str] = {
-    40001: CHECK_SECRET,
+    40001: CHECK_FIRST,
     40013: "AppID不对：照“设置与开发→基本配置”里的AppID改设置，再重启。",
-    40125: CHECK_SECRET,
+    40125: CHECK_FIRST,
     40243: "AppSecret被冻结：在“设置与开发→基本配置”解冻。",
     40164: "打开公众平台“设置与开发→基本配置→IP白名单”，加上" + OUR_IP + "，约5分钟后生效。",
     89503: "请公众号管理员在微信里确认这台服务器的调用申请。",

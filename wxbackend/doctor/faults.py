@@ -31,4 +31,5 @@ def in_chinese(faults: Iterable[str], given: Mapping[str, str]) -> str:
     names = dict.fromkeys(re.split(r"\W", fault, maxsplit=1)[0] for fault in faults)
     lines = [f"不行　  {name}：{'写得不对' if given.get(name) or given.get(f'{name}_FILE') else '没有写'}。\n"
              f"        → {REMEDIES.get(name, OTHERWISE)}。" for name in names]
-    return f"设置还读不进来，网站和doctor都起不来。请在设置文件里（例如 /etc/wxbackend.env）改这{len(lines)}行，再运行一次：\n" + "\n".join(lines)
+    heading = f"设置还读不进来，网站和doctor都起不来。请在设置文件里（例如 /etc/wxbackend.env）改这{len(lines)}行，再运行一次："
+    return "\n".join([heading, *lines])

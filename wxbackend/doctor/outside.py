@@ -94,7 +94,7 @@ def _is_loopback() -> bool:
 
 @check("callback", "微信回调", seconds=60)
 def look_at_callback(at: datetime) -> Iterator[Finding]:
-    """As WeChat would: the console's check, a message in plaintext mode, an encrypted event. Whatever answers elsewhere says nothing of keys."""
+    """As WeChat would: the console's check, a message in plaintext mode, an encrypted event. Elsewhere it says nothing of keys."""
     leads = _leads_here()
     if leads.level is not Level.GOOD:
         yield wrong(f"没有查：{leads.said}", "先照“对外网址”一项写的做，它好了再查这一项。")

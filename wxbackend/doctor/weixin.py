@@ -126,7 +126,7 @@ def look_at_features(_at: datetime) -> Iterator[Finding]:
     off = _off_at_the_site()
     kept_off = [name for name, granted in asked.items() if granted and name in off]
     if kept_off:
-        yield note(f"微信现在给了，网站自己的记忆里还关着：{_listed(kept_off)}。", "重启网站，马上能用；不重启，关掉满一天以后网站自己会再问。")
+        yield note(f"微信现在给了，网站自己的记忆里还关着：{_listed(kept_off)}。", "重启网站马上能用；不重启，关满一天网站自己会再问。")
     lacking = [name for name, granted in asked.items() if granted is False and _promised(name)]
     beyond = [name for name, granted in asked.items() if granted and not _promised(name)]
     better = next((kind for kind in ACCOUNT_KINDS if all(granted is None or _promised(name, kind) == granted

@@ -77,8 +77,10 @@ def echo_query(app: str, echo: str, at: datetime) -> dict[str, str]:
 
 
 def plain_message(app: str, at: datetime) -> tuple[dict[str, str], bytes]:
-    """A message as it comes in 明文模式, rightly signed: whoever takes it takes it from anybody. Our site knows by the nonce that it is ours,
-    and rings no alarm."""
+    """A message as it comes in 明文模式, rightly signed: whoever takes it takes it from anybody.
+
+    Our site knows by the nonce that it is ours, and rings no alarm.
+    """
     return _signed(app, at, own_nonce()) | {"openid": SENDER}, _xml(app, at).encode()
 
 

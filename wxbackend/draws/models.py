@@ -47,6 +47,11 @@ class Draw(Base):
     campaign: Mapped[Campaign] = relationship()
 
     @property
+    def is_public(self) -> bool:
+        """Whether anybody may read the winners."""
+        return self.is_drawn and self.published_at is not None
+
+    @property
     def is_drawn(self) -> bool:
         return self.state == "drawn"
 

@@ -24,7 +24,8 @@ def facts(award: Award) -> dict[str, str]:
     """The same for a template's fields."""
     is_winner = award.kind == "winner"
     return {"title": award.draw.campaign.title, "result": "中奖" if is_winner else "候补", "prize": prize_of(award),
-            "at": _written(award.draw.published_at, award.draw.campaign.zone), "tip": "恭喜，您中奖了，点开看怎么领" if is_winner else "排在候补，有人没领就按顺序补"}
+            "at": _written(award.draw.published_at, award.draw.campaign.zone),
+            "tip": "恭喜，您中奖了，点开看怎么领" if is_winner else "排在候补，有人没领就按顺序补"}
 
 
 def prize_of(award: Award) -> str:

@@ -118,8 +118,8 @@ def normal(text: str) -> str:
 
 def split_source(text: str, keyword: str, sources: Iterable[Channel]) -> str | None:
     """The channel behind a keyword: 评议-海报 or 评议 poster → "poster", by the source's code or name; 评议2, the second source, is what an
-    old phone's owner can type. "" for the bare keyword, and for a dash or a number of a channel nobody knows: a misread poster must not
-    cost a vote. None where the sentence is not this keyword.
+    old phone's owner can type. "" for the bare keyword, and for a place or a number that nobody knows: a misread poster must not cost a
+    vote. None where the sentence is not this keyword.
     """
     said, word = normal(text), normal(keyword)
     if not word or not said.startswith(word):
@@ -134,7 +134,7 @@ def split_source(text: str, keyword: str, sources: Iterable[Channel]) -> str | N
     for source in sources:
         if tail and tail in (normal(source.code), normal(source.name)):
             return source.code
-    return "" if gap[0].strip() and len(tail) <= LONGEST_TAIL and not re.search("[0-9]{7}", tail) else None
+    return "" if len(tail) <= LONGEST_TAIL and not re.search("[0-9]{7}", tail) else None
 
 
 def fill(text: str, values: Mapping[str, str]) -> str:

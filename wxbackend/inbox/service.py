@@ -23,6 +23,7 @@ from wxbackend.ballots import receipts
 from wxbackend.ballots.models import Ballot
 from wxbackend.campaigns import service as campaigns
 from wxbackend.campaigns.models import Campaign
+from wxbackend.draws import service as draws
 from wxbackend.extensions import db, settings
 from wxbackend.inbox import duties, words
 from wxbackend.inbox.intake import pile, unseal
@@ -242,7 +243,7 @@ def _in_hand(text: str, key: str, identity: Identity, campaign: Campaign | None,
     if text in words.LEAVE:
         return _leave(person_id, at)
     if campaign is None:
-        return ""
+        return _of_what_is_over(text, person_id, arrived_at)
     if text in words.VOTE:
         return _to_vote(campaign, identity, at)
     if text in words.MINE:
@@ -383,6 +384,18 @@ def _to_vote(campaign: Campaign, identity: Identity, at: datetime, source_code: 
         return words.closed(campaign, _mine_url(campaign))
     campaigns.check_door(campaign, identity.appid)
     return words.vote_link(campaign, link_to(campaign, identity, source_code or CHAT, at))
+
+
+def _of_what_is_over(text: str, person_id: int, at: datetime) -> str:
+    """Her tickets and the draw, asked for when nothing runs any more: of the newest campaign she takes part in."""
+    ended = (c for c in campaigns.all_campaigns() if c.is_published and c.evidence_until <= at)
+    own = next((c for c in ended if submissions.entrant(c, person_id)), None)
+    if own is None:
+        return ""
+    if text in words.MINE:
+        return words.mine(_days(own, person_id), True, _mine_url(own))
+    draw = draws.of(own) if own.frozen_at is not None else None
+    return words.drawn_or_not(own, draw is not None and draw.is_public, _mine_url(own)) if words.DRAW.search(text) else ""
 
 
 def _nothing_runs(person_id: int, at: datetime) -> str:

@@ -94,6 +94,12 @@ def over(campaign: Campaign, link: str) -> str:
     return f'{campaign.title}的票和截图都收完了，谢谢您来评议。<a href="{link}">看我的签号和抽奖结果</a>'
 
 
+def drawn_or_not(campaign: Campaign, is_public: bool, link: str) -> str:
+    if not is_public:
+        return about_draw(campaign, link)
+    return f'{campaign.title}已经抽完，结果公示了。中没中，您的签号排在第几，<a href="{link}">点这里看</a>'
+
+
 def about_draw(campaign: Campaign, link: str) -> str:
     return (f'{campaign.say(campaign.freeze_at)}封存签号名单，等公共开奖号一出来就抽，结果公示出来。'
             f'<a href="{link}">看我的签号和抽奖结果</a>')

@@ -34,7 +34,7 @@ def draw_of(campaign: Campaign) -> Draw | None:
 
 def is_public(draw: Draw | None) -> bool:
     """Whether anybody may read the winners."""
-    return draw is not None and draw.is_drawn and draw.published_at is not None
+    return draw is not None and draw.is_public
 
 
 def steps(campaign: Campaign, draw: Draw | None, at: datetime) -> list[Step]:

@@ -40,7 +40,7 @@ class CodeRefused(Problem):
 
 
 class WeChatRefused(Problem):
-    """WeChat said no: `errcode`, its `kind`, the `rid` that Tencent's support asks for, and for 40164 `our_ip`, the address to whitelist."""
+    """WeChat said no: `errcode`, `kind`, the `rid` that Tencent's support asks for, and for 40164 `our_ip`, the address to whitelist."""
 
     status, type, title = 502, "wechat-refused", "微信那边这一步没办成。"
     hint = "请稍后再试；如果一直这样，请告诉工作人员。"
