@@ -106,7 +106,8 @@ def cast(campaign: Campaign, subject: Subject, voter: Voter, grade: str, captcha
     """Cast today's ballot, or return the one this very request made before.
 
     Raises WrongDoor, NotJoined, CampaignNotOpen, CampaignClosed, NotHosted, GradeNotOffered, AlreadyVoted, TooOften, CaptchaExpired,
-    CaptchaWrong, DatabaseLost. Whoever has voted today spends no captcha; a request whose answer was lost finds its ballot after the close, too.
+    CaptchaWrong, DatabaseLost. Whoever has voted today spends no captcha; a request whose answer was lost finds its ballot after the
+    close, too.
     """
     person_id, day, spent, key = voter.person_id, campaign.day(at), captcha.mac_of(captcha_id), quota_key(campaign, subject)
     try:

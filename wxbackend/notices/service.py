@@ -20,8 +20,8 @@ from wxbackend.notices.reports import on_report
 from wxbackend.notices.sending import channels, send
 from wxbackend.notices.windows import heard
 
-__all__ = ["NotByMiniProgram", "Outcomes", "Undelivered", "add_credit", "forget_texts", "heard", "on_report", "outcomes", "send", "subscribed",
-           "tell"]
+__all__ = ["NotByMiniProgram", "Outcomes", "Undelivered", "add_credit", "forget_texts", "heard", "on_report", "outcomes", "send",
+           "subscribed", "tell"]
 
 
 @dataclass(frozen=True)
