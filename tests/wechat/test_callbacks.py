@@ -297,7 +297,7 @@ def test_changed_arguments_are_refused(changes):
         callbacks.open_callback(DOOR, args, body, AT)
 
 
-def test_plaintext_mode_is_refused_and_the_log_says_which_switch():
+def test_plaintext_mode_is_refused_and_the_log_says_which_switch(app):
     timestamp = str(int(AT.timestamp()))
     args = {"timestamp": timestamp, "nonce": "n", "signature": callbacks.signature(DOOR.token, timestamp, "n"), "openid": "oMei"}
     with capture_logs() as logs, pytest.raises(CallbackRefused):

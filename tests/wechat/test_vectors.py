@@ -78,7 +78,7 @@ done: set[str] = set()
 
 
 @pytest.mark.parametrize("vector", VECTORS["vectors"], ids=lambda v: v["id"])
-def test_a_vector_passes(vector, monkeypatch):
+def test_a_vector_passes(app, vector, monkeypatch):
     KINDS[vector["kind"]](vector, monkeypatch)
     done.add(vector["id"])
 

@@ -11,7 +11,7 @@ from typing import Any
 import structlog
 
 from wxbackend.extensions import settings
-from wxbackend.wechat import endpoints, features
+from wxbackend.wechat import endpoints
 from wxbackend.wechat.apps import account, miniprogram
 from wxbackend.wechat.callbacks import NAME
 from wxbackend.wechat.calls import ask, inner, whole, word
@@ -67,11 +67,7 @@ def oauth_code(code: str) -> WxUser:
     Raises CodeRefused, WeChatAway, WeChatRefused.
     """
     client = account()
-    try:
-        return _user(client.appid, _redeem(client.oauth_to_user, code))
-    except NotGranted:
-        features.switch_off(endpoints.OAUTH_CODE.feature)
-        raise
+    return _user(client.appid, _redeem(client.oauth_to_user, code))
 
 
 def phone_of(code: str, openid: str | None = None) -> str:
