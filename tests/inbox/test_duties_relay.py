@@ -101,9 +101,9 @@ def test_without_an_address_nothing_is_asked(app):
 def test_a_slow_one_is_not_waited_for(relayed):
     relayed.answer = lambda: (time.sleep(10), Response(REPLY))[1]
     answer, took = timed(lambda: relay.forward(QUERY, BODY))
-    assert answer is None and 3.5 < took < 9
+    assert answer is None and 3.5 < took < 5   # WeChat waits no longer
     answer, took = timed(lambda: relay.forward(QUERY, BODY, seconds=0.3))
-    assert answer is None and took < 3.5
+    assert answer is None and took < 3.5   # the time that is left counts, not the usual four
 
 
 def test_an_answer_that_drips_costs_no_more_than_the_time_agreed(make_app):
@@ -123,7 +123,7 @@ def test_an_answer_that_drips_costs_no_more_than_the_time_agreed(make_app):
         answer, took = timed(lambda: relay.forward(QUERY, BODY, seconds=0.5))
     stop.set()
     listener.close()
-    assert answer is None and took < 8   # it drips for as long as anybody listens
+    assert answer is None and took < 5   # it drips for as long as anybody listens
 
 
 def test_one_that_is_away_is_left_alone_for_a_while(make_app):
@@ -190,5 +190,5 @@ def test_many_at_once_do_not_take_all_threads(second, make_app):
         thread.start()
     for thread in threads:
         thread.join()
-    assert time.monotonic() - began < 9
+    assert time.monotonic() - began < 5
     assert found.count(None) >= 4 and found.count(REPLY) + found.count(None) == len(threads)
