@@ -13,8 +13,7 @@ from wxbackend import wechat
 from wxbackend.accounts.models import EntryLink, Identity, Person
 from wxbackend.audit.models import AuditEntry
 from wxbackend.extensions import db
-from wxbackend.inbox import duties, menu, relay, words
-from wxbackend.inbox import service as inbox
+from wxbackend.inbox import duties, menu, relay, talk, words
 from wxbackend.inbox.buttons import item
 from wxbackend.inbox.models import InboxMessage
 from wxbackend.jobs.models import Job
@@ -64,8 +63,8 @@ def test_a_button_nobody_knows_gets_the_default_reply_filled(site, chat):
 def test_the_default_reply_is_filled_where_the_second_server_is_away(site, chat, monkeypatch):
     written(site, kind="default", text="想投票，{投票链接}。")
     monkeypatch.setattr(relay, "forward", lambda query, body, seconds: None)
-    really = inbox._not_ours
-    monkeypatch.setattr(inbox, "_not_ours", lambda *given: inbox.Reply(really(*given).text, "relay"))
+    really = talk._not_ours
+    monkeypatch.setattr(talk, "_not_ours", lambda *given: talk.Reply(really(*given).text, "relay"))
     assert "/e/" in chat.say("图书馆几点开门")
 
 
@@ -89,7 +88,7 @@ def test_a_trial_says_what_the_phone_says(site, chat, said, by):
     written(site, equal=["怎么投"], text="{活动}：{投票链接}。")
     on_the_phone = chat.say(said)
     with site.inside():
-        heard = inbox.preview(said, NOON)
+        heard = talk.preview(said, NOON)
     assert heard.by == by and unlinked(heard.reply.text) == unlinked(on_the_phone)
 
 
@@ -97,7 +96,7 @@ def test_with_no_campaign_a_trial_says_what_the_phone_says(site, chat, over):
     written(site, equal=["我要评"], action="vote", text="")
     over()
     with site.inside():
-        assert inbox.preview("我要评", site.app.extensions["clock"].fixed).reply.text == words.NO_CAMPAIGN
+        assert talk.preview("我要评", site.app.extensions["clock"].fixed).reply.text == words.NO_CAMPAIGN
     assert chat.say("我要评") == words.NO_CAMPAIGN
 
 
@@ -106,7 +105,7 @@ def test_of_a_trial_nothing_stays(site, said):
     kept = (Person, Identity, EntryLink, ChatEntry, Entrant, Job, InboxMessage, AuditEntry)
     with site.inside():
         before = [db.session.scalar(select(func.count()).select_from(model)) for model in kept]
-        assert inbox.preview(said, NOON).reply.text
+        assert talk.preview(said, NOON).reply.text
         db.session.commit()
         assert [db.session.scalar(select(func.count()).select_from(model)) for model in kept] == before
 

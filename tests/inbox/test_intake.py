@@ -16,11 +16,10 @@ from wxbackend import jobs, wechat
 from wxbackend.alarms import service as alarms
 from wxbackend.ballots import sql
 from wxbackend.extensions import db
-from wxbackend.inbox import intake, relay, words
-from wxbackend.inbox import service as inbox
+from wxbackend.inbox import duties, intake, relay, talk, words
 from wxbackend.inbox import views as inbox_views
 from wxbackend.inbox.models import InboxMessage
-from wxbackend.inbox.service import Reply
+from wxbackend.inbox.talk import Reply
 from wxbackend.jobs.models import Job
 from wxbackend.submissions.models import Entrant, Submission
 
@@ -43,14 +42,14 @@ def states(site) -> list[str]:
 @pytest.fixture
 def broken(monkeypatch):
     """``broken(True)``: answering fails with a fault of ours."""
-    really, switch = inbox._reply, {"on": False}
+    really, switch = talk.reply, {"on": False}
 
     def reply(*args):
         if switch["on"]:
             raise RuntimeError("a fault of ours")
         return really(*args)
 
-    monkeypatch.setattr(inbox, "_reply", reply)
+    monkeypatch.setattr(talk, "reply", reply)
     return lambda on: switch.update(on=on)
 
 
@@ -228,14 +227,14 @@ def test_a_retry_during_the_answer_waits_for_it_and_says_the_same(make_app, serv
     with app.app_context():
         make_campaign()
         db.session.remove()
-    chat, really, calls, gate = Chat(app), inbox._reply, [], threading.Event()
+    chat, really, calls, gate = Chat(app), talk.reply, [], threading.Event()
 
     def slow(*args):
         calls.append(1)
         gate.wait(2)
         return really(*args)
 
-    monkeypatch.setattr(inbox, "_reply", slow)
+    monkeypatch.setattr(talk, "reply", slow)
     replies: list[str] = []
     same = {"MsgType": "text", "Content": "投票", "MsgId": 77}
     threads = [threading.Thread(target=lambda: replies.append(chat.reply_of(chat.post(same)))) for _ in range(3)]
@@ -262,7 +261,7 @@ def test_what_is_not_ours_goes_to_the_second_server_and_its_answer_back(site, ch
         seen.append((query["msg_signature"], body))
         return "<xml>theirs</xml>"
 
-    monkeypatch.setattr(inbox, "_not_ours", lambda otherwise, *_: Reply(otherwise, "relay"))
+    monkeypatch.setattr(talk, "_not_ours", lambda otherwise, *_: Reply(otherwise, "relay"))
     monkeypatch.setattr(relay, "forward", forward)
     assert chat.post({"MsgType": "text", "Content": "图书馆几点开门"}).text == "<xml>theirs</xml>"
     assert "点这里去投票" in chat.say("投票") and len(seen) == 1
@@ -339,7 +338,7 @@ def test_a_late_answer_fits_wherever_it_goes(make_app, server_url, wechat_side, 
 
 
 def test_a_late_wish_for_a_person_is_not_promised(site, chat, wechat_side, broken, monkeypatch):
-    monkeypatch.setattr("wxbackend.inbox.duties.match", lambda text, at: inbox.duties.Answer("这就转给工作人员。", action="human"))
+    monkeypatch.setattr("wxbackend.inbox.duties.match", lambda text, at: duties.Answer("这就转给工作人员。", action="human"))
     broken(True)
     chat.post({"MsgType": "text", "Content": "人工"})
     broken(False)

@@ -15,8 +15,7 @@ from wxbackend.admin.site import bp
 from wxbackend.campaigns import service as campaigns
 from wxbackend.campaigns.models import Campaign
 from wxbackend.extensions import settings
-from wxbackend.inbox import duties, editing, menu
-from wxbackend.inbox import service as inbox
+from wxbackend.inbox import duties, editing, menu, talk
 
 BASE = "/admin/account"
 ACCOUNT_KINDS = {"service": "已认证的服务号", "service-unverified": "未认证的服务号", "subscription": "已认证的订阅号",
@@ -67,7 +66,7 @@ def overview_of(at: datetime) -> dict[str, Any]:
 
 def tried(said: str, at: datetime) -> Tried:
     """What the account would answer to `said`: the inbox itself is asked, as by a stranger, and all of it taken back."""
-    heard, running = inbox.preview(said, at), campaigns.running(at)
+    heard, running = talk.preview(said, at), campaigns.running(at)
     found = heard.found
     campaign = next((c for c in running if found and c.slug == found.campaign_slug), None)
     if heard.by == "campaign":

@@ -16,10 +16,9 @@ from wxbackend.accounts.models import Identity
 from wxbackend.accounts.tasks import learn
 from wxbackend.alarms import service as alarms
 from wxbackend.campaigns import service as campaigns
-from wxbackend.campaigns.models import Campaign
 from wxbackend.extensions import db, settings
+from wxbackend.inbox import entries, words
 from wxbackend.inbox import service as inbox
-from wxbackend.inbox import words
 from wxbackend.inbox.intake import GRACE, promise_sweep
 from wxbackend.inbox.models import InboxMessage
 from wxbackend.notices import service as notices
@@ -137,7 +136,7 @@ def fetch(payload: dict[str, Any], at: datetime) -> None:
         _drop(submission, problem.as_reply(), at)
         return
     if submission.campaign_id != announced_in:
-        inbox.turn_to(submission.campaign, submission.person_id, at)
+        entries.turn_to(submission.campaign, submission.person_id, at)
     text = _said_of(submission, announced_in, at)
     if text:
         notices.tell(submission.person_id, "evidence", text, at, campaign=submission.campaign)
@@ -174,7 +173,7 @@ def _drop(submission: Submission, text: str, at: datetime) -> None:
 def _said_of(submission: Submission, announced_in: int, at: datetime) -> str:
     campaign = submission.campaign
     if submission.state == "approved" and submission.day:
-        return words.counted(_days(campaign, submission.person_id), submission.day, campaign.is_open(at))
+        return words.counted(entries.days_of(campaign, submission.person_id), submission.day, campaign.is_open(at))
     if submission.state == "pending" and submission.reading == "external" and submission.day:
         return words.external_pending(submission.day)
     if submission.state == "pending":
@@ -182,7 +181,3 @@ def _said_of(submission: Submission, announced_in: int, at: datetime) -> str:
     if submission.state == "waiting" and announced_in != campaign.id:   # she was asked for another campaign's draw
         return words.picture_in(False, campaign)
     return ""   # she was asked for name and phone already
-
-
-def _days(campaign: Campaign, person_id: int) -> list:
-    return [t.day for t in tickets.of(campaign, person_id)]
