@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import tempfile
+from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -74,16 +76,32 @@ def _refused(problem: WeChatRefused) -> Response:
 
 
 def _shut_out(problem: CallbackRefused) -> Response:
-    """A message without msg_signature whose plain signature is right is WeChat's own, in 明文模式: nothing comes in until somebody turns a
-    switch in the console. Strangers cannot ring: they do not know the token. The doctor's own try of it does not."""
+    """Refused, yet WeChat's own: in 明文模式, by the URL's signature, or sealed and signed by a clock far from ours. Nothing comes in until
+    somebody mends it, so somebody must hear of it. Strangers cannot ring, who do not know the token; the doctor's own try does not."""
     at, app = clock.now(), str((request.view_args or {}).get("app", ""))
-    if request.method == "POST" and "msg_signature" not in request.args and not is_own_nonce(request.args.get("nonce", "")):
-        try:
-            wechat.check_echo(app, request.args.to_dict() | {"echostr": "0"}, at)
+    if request.method == "POST" and not is_own_nonce(request.args.get("nonce", "")):
+        minutes = round(abs(_sent_at(at) - at).total_seconds() / 60)
+        if "msg_signature" not in request.args and _is_taken(lambda: wechat.check_echo(app, request.args.to_dict() | {"echostr": "0"}, at)):
             alarms.ring_alone("callback-plaintext", app, at)
-        except CallbackRefused:
-            pass
+        elif minutes and _is_taken(lambda: wechat.open_callback(app, request.args, request.get_data(), _sent_at(at))):
+            alarms.ring_alone("callback-clock", app, at, {"minutes": minutes})
     return render(problem)
+
+
+def _sent_at(at: datetime) -> datetime:
+    """When the URL says that it was signed; `at` where it says nothing of the kind."""
+    try:
+        return datetime.fromtimestamp(int(request.args.get("timestamp", "")[:11]), UTC)
+    except (ValueError, OverflowError, OSError):
+        return at
+
+
+def _is_taken(check: Callable[[], object]) -> bool:
+    try:
+        check()
+    except CallbackRefused:
+        return False
+    return True
 
 
 def _count_alarms() -> None:

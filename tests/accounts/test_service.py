@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from datetime import timedelta
 
 import pytest
 
-from tests.factories import NOON, PASSWORD, make_staff, make_voter
+from tests.factories import NOON, PASSWORD, cast, make_campaign, make_staff, make_voter
 from wxbackend.accounts import service as accounts
 from wxbackend.accounts.models import Identity, Person, StaffSession, VoterToken
 from wxbackend.accounts.rules import STAFF_SESSION_LIFE, VOTER_TOKEN_LIFE
@@ -189,3 +190,18 @@ def test_deeds_of_staff_are_on_record_without_their_words(app):
     entries = db.session.query(AuditEntry).order_by(AuditEntry.id).all()
     assert [e.verb for e in entries] == ["staff.created", "staff.logged-in", "staff.password-set"]
     assert not any(secret in f"{e.facts}{e.why}" for e in entries for secret in (PASSWORD, "a new password"))
+
+
+def test_the_conflict_log_is_read_by_command(app, at):
+    """What a merge did, a line each, with voided ballots by number and nothing about grades or people."""
+    at(NOON)
+    campaign = make_campaign()
+    account, mini = make_voter("阿美"), make_voter("阿美小程序", settings.miniprogram_appid, "uMini")
+    cast(campaign, account, "优")
+    cast(campaign, mini, "差", NOON + timedelta(minutes=1))
+    accounts.login(WxUser(account.appid, account.identity.openid, "uMini"), NOON + timedelta(hours=1))
+    db.session.commit()
+    said = app.test_cli_runner().invoke(args=["merges"]).output
+    line = json.loads(said)
+    assert (line["why"], line["ballots_moved"], len(line["ballots_voided"])) == ("unionid", 1, 1)
+    assert not [word for word in ("优", "差", "uMini", account.identity.openid) if word in said]

@@ -6,17 +6,21 @@ import html
 import re
 import threading
 import time
+from contextlib import ExitStack
 from datetime import timedelta
 from types import SimpleNamespace
 from urllib.parse import parse_qs, urlsplit
 
+import pymysql
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from tests import factories
 from tests.factories import NOON, PASSWORD
 from tests.pages.conftest import WECHAT
 from wxbackend import jobs, wechat
 from wxbackend.accounts import service as accounts
+from wxbackend.accounts import views as account_views
 from wxbackend.accounts.models import Identity
 from wxbackend.ballots.models import Ballot
 from wxbackend.campaigns import service as campaigns
@@ -374,3 +378,40 @@ def test_a_busy_wechat_logs_nobody_in_and_says_so_kindly(site, monkeypatch, prob
     monkeypatch.setattr(wechat, "login_code", busy)
     answer = site.client.post("/api/v1/login/miniprogram", json={"code": "x"})
     assert answer.status_code in (401, 503) and answer.json["title"] and "token" not in answer.json
+
+
+def test_after_logging_out_an_old_callback_of_this_browser_lets_nobody_in(site, vouched):
+    with site.inside():
+        vouched["good"] = wechat.WxUser(settings.account_appid, "oA1")
+    state = begin(site)
+    come_back(site, "good", state)
+    with site.client.session_transaction() as kept:
+        kept["door"] = "x" * 32
+    bearer = {"Authorization": "Bearer " + site.client.get_cookie("wxv").value}
+    assert site.client.post("/api/v1/logout", headers=bearer).status_code == 204
+    assert come_back(site, "good", state).status_code == 400
+    with site.client.session_transaction() as kept:
+        assert not {"door", "login", "tap"} & kept.keys()
+
+
+def test_while_wechat_is_slow_some_threads_are_left_for_the_others(site, vouched, monkeypatch):
+    """The code exchange may hold three quarters of the threads; who comes then is asked to wait, at once."""
+    monkeypatch.setattr(account_views, "WAIT_SECONDS", 0.05)
+    with ExitStack() as waiting, site.app.app_context():
+        for _ in range(settings.threads * 3 // 4):
+            waiting.enter_context(account_views.waiting_for_wechat())
+        full = site.app.test_client().post("/api/v1/login/miniprogram", json={"code": "good"})
+        assert (full.status_code, full.json["type"]) == (503, "/problems/login-away") and full.json["retry_after"] == 10
+    with site.inside():
+        vouched["good"] = wechat.WxUser(settings.miniprogram_appid, "oM1", "u1")
+    assert site.app.test_client().post("/api/v1/login/miniprogram", json={"code": "good"}).status_code == 200
+
+
+@pytest.mark.parametrize(("error", "is_one"), [
+    (pymysql.err.OperationalError(1213, "Deadlock found"), True), (pymysql.err.OperationalError(1205, "Lock wait timeout"), False),
+    (pymysql.err.OperationalError(2013, "Lost connection"), False)])
+def test_a_deadlock_of_mariadb_is_met_whatever_else_its_driver_says(error, is_one):
+    """PyMySQL gives its errors an sqlstate of their own beside the number that names them."""
+    assert accounts._crossed(OperationalError("SELECT", {}, error)) is is_one
+    error.sqlstate = "40001" if is_one else "HY000"
+    assert accounts._crossed(OperationalError("SELECT", {}, error)) is is_one

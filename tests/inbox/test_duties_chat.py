@@ -120,11 +120,12 @@ def test_a_way_to_a_person_has_hours_of_its_own(site, monkeypatch):
     with site.inside():
         row = write("human", equal=["人工"], action="human", text="", hours="每天 13:00-14:00")
         assert duties.match("人工", NOON).text == "现在没有人值班。工作时间是每天 13:00-14:00。急事请打0755-0000 0000。"
-        assert duties.match("人工", NOON + timedelta(hours=1)).transfer and duties.hours_now(row, NOON) == ("每天 13:00-14:00", "own")
+        assert duties.match("人工", NOON + timedelta(hours=1)).action == "human"
+        assert duties.hours_now(row, NOON) == ("每天 13:00-14:00", "own")
         row = write("human", number=row.id, equal=["人工"], action="human", text="")
-        assert duties.match("人工", NOON).transfer and duties.hours_now(row, NOON) == ("工作日 09:00–17:00", "campaign")
+        assert duties.match("人工", NOON).action == "human" and duties.hours_now(row, NOON) == ("工作日 09:00–17:00", "campaign")
         after = site.campaign().evidence_until
-        assert duties.match("人工", after + timedelta(hours=20)).transfer and duties.hours_now(row, after) == ("", "")
+        assert duties.match("人工", after + timedelta(hours=20)).action == "human" and duties.hours_now(row, after) == ("", "")
 
 
 def test_a_tap_on_a_button_without_a_campaign_speaks_of_none(site, chat, over):

@@ -192,3 +192,8 @@ def test_many_at_once_do_not_take_all_threads(second, make_app):
         thread.join()
     assert time.monotonic() - began < 5
     assert found.count(None) >= 4 and found.count(REPLY) + found.count(None) == len(threads)
+
+
+@pytest.mark.parametrize("seconds", [0, -0.5])
+def test_with_no_time_left_nobody_is_asked(relayed, seconds):
+    assert relay.forward(QUERY, BODY, seconds=seconds) is None and relayed.asked == []

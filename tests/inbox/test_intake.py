@@ -281,6 +281,29 @@ def test_that_wechat_writes_in_plaintext_is_told_and_a_stranger_cannot_make_it_s
         assert [(a.kind, a.about) for a in alarms.open_alarms()] == [("callback-plaintext", "account")]
 
 
+@pytest.mark.parametrize("minutes", [-11, 11, 60 * 24])
+def test_a_clock_that_is_off_is_told_and_a_stranger_cannot_make_it_so(site, chat, minutes):
+    stale = str(int((NOON + timedelta(minutes=minutes)).timestamp()))
+    assert chat.post(HELLO, timestamp=stale, token="guessed").status_code == 403
+    with site.inside():
+        assert alarms.open_alarms() == []
+    assert chat.post(HELLO, timestamp=stale).status_code == 403
+    with site.inside():
+        assert [(a.kind, a.about) for a in alarms.open_alarms()] == [("callback-clock", "account")]
+    assert states(site) == []
+
+
+def test_what_a_stranger_sends_takes_no_place(site, chat, monkeypatch):
+    """A place among the callbacks is taken once the body is read and its signature believed."""
+    taken: list[bool] = []
+    really = inbox_views.Counter.visit
+    monkeypatch.setattr(inbox_views.Counter, "visit", lambda self: taken.append(True) or really(self))
+    chat.post(HELLO, token="guessed")
+    assert taken == []
+    chat.post(HELLO)
+    assert taken == [True]
+
+
 def test_a_picture_lost_by_our_own_delay_is_the_operators_matter(site, chat, wechat_side):
     wechat_side.pictures["M1"] = wechat.WeChatAway("ConnectTimeout")
     chat.post(SHOT)

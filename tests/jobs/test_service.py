@@ -236,3 +236,17 @@ def test_a_handler_may_promise_more(app):
     jobs.enqueue("first", {}, AT)
     db.session.commit()
     assert jobs.run_due(AT) == 2
+
+
+def test_jobs_done_long_ago_are_forgotten_and_no_others(everywhere):
+    jobs.handler("old")(lambda payload, at: None)
+    for at in (AT, AT + timedelta(days=31)):
+        jobs.enqueue("old", {}, at)
+    db.session.commit()
+    jobs.run_due(AT)
+    jobs.forget_done(AT)
+    db.session.commit()
+    assert db.session.query(Job).count() == 2
+    jobs.forget_done(AT + timedelta(seconds=1))
+    db.session.commit()
+    assert the_job().done_at is None and db.session.query(Job).count() == 1

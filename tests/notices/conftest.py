@@ -5,23 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from flask import Flask
 
-from tests.factories import NOON, make_voter
+from tests.factories import NOON, make_campaign, make_voter
 from wxbackend import wechat
 from wxbackend.accounts.service import Voter
 from wxbackend.extensions import db, settings
 from wxbackend.notices import service as notices
-from wxbackend.notices.models import Notice, NoticeAttempt
+from wxbackend.notices.models import Notice, NoticeAttempt, NoticeCredit
 
 SUBSCRIBE, TEMPLATE = "SIM-NOTICE-DRAW", "SIM-TEMPLATE-DRAW"
 SETTINGS = {"notice_template": f"{SUBSCRIBE}|thing1=title|time2=at", "account_template": f"{TEMPLATE}|thing1=title|phrase2=result|time3=at"}
 FACTS = {"title": "2021年改革项目网络评议", "result": "中奖", "prize": "青年文化盲盒", "at": "2022年1月11日 21:30", "tip": "点开看怎么领"}
 BOTH = "u-amei"
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 
 
 class Post:
@@ -98,12 +99,29 @@ def both_doors(name: str = "阿美", unionid: str = BOTH) -> tuple[Voter, Voter]
     return account, mini
 
 
+@pytest.fixture
+def amei(app, templates):
+    """阿美 by both doors, who subscribed in the mini program and wrote to the account last week; beside her 路人, who did so just now."""
+    stranger = make_voter("路人")
+    notices.heard(stranger.identity, "text", NOON)
+    account, mini = both_doors()
+    notices.heard(account.identity, "text", NOON - timedelta(days=7))
+    notices.add_credit(mini.identity, make_campaign(), SUBSCRIBE, True, NOON - DAY)
+    db.session.commit()
+    return account
+
+
 def tell(person_id: int, at: datetime = NOON, **more: Any) -> Notice:
     """A result, which may go by every channel."""
     notice = notices.tell(person_id, "result", "您中奖了，恭喜！", at, **({"data": FACTS, "url": "https://vote.example/c/x/mine"} | more))
     db.session.commit()
     assert notice is not None
     return notice
+
+
+def writes(voter, at=NOON) -> None:
+    notices.heard(voter.identity, "text", at)
+    db.session.commit()
 
 
 def states() -> list[tuple[str, int | None]]:
@@ -115,6 +133,11 @@ def attempts() -> list[tuple[str, str, int | None, str]]:
     """(channel, state, errcode, why) of every turn, in order."""
     db.session.expire_all()
     return [(a.channel, a.state, a.errcode, a.why) for a in db.session.query(NoticeAttempt).order_by(NoticeAttempt.id)]
+
+
+def credit() -> str:
+    db.session.expire_all()
+    return db.session.query(NoticeCredit).one().state
 
 
 def report(event: str, voter: Voter, facts: Any, at: datetime = NOON, app: str = "miniprogram") -> wechat.Message:

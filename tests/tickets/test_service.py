@@ -6,9 +6,11 @@ import hashlib
 import hmac
 import threading
 import time
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import NamedTuple
 
 import pytest
+from flask import Flask
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
@@ -145,13 +147,28 @@ def test_eight_grants_at_once_are_one_ticket(make_app, server_url):
         assert db.session.query(Ticket).count() == 1
 
 
-def test_a_freeze_waits_for_the_grant_under_way_and_takes_it_in(make_app, server_url):
+class Eve(NamedTuple):
+    """A campaign with one entrant, its list about to be frozen, in plain values: each thread loads rows of its own."""
+
+    app: Flask
+    slug: str
+    person_id: int
+    freeze_at: datetime
+
+
+@pytest.fixture
+def eve(make_app, server_url) -> Eve:
     app = make_app(database_url=server_url)
     with app.app_context():
         campaign, amei = make_campaign(), make_voter("阿美")
         enter(campaign, amei)
-        slug, person_id, freeze_at = campaign.slug, amei.person_id, campaign.freeze_at
+        found = Eve(app, campaign.slug, amei.person_id, campaign.freeze_at)
         db.session.remove()
+    return found
+
+
+def test_a_freeze_waits_for_the_grant_under_way_and_takes_it_in(eve):
+    app, slug, person_id, freeze_at = eve
     granted, seen = threading.Event(), []
 
     def slow_grant() -> None:
@@ -171,14 +188,9 @@ def test_a_freeze_waits_for_the_grant_under_way_and_takes_it_in(make_app, server
         assert db.session.query(DrawLine).count() == db.session.query(Ticket).count() == 1
 
 
-def test_whoever_grants_behind_the_freeze_is_refused(make_app, server_url):
+def test_whoever_grants_behind_the_freeze_is_refused(eve):
     """With a clock just before the freeze, and the freeze already writing: nothing slips in behind the list."""
-    app = make_app(database_url=server_url)
-    with app.app_context():
-        campaign, amei = make_campaign(), make_voter("阿美")
-        enter(campaign, amei)
-        slug, person_id, freeze_at = campaign.slug, amei.person_id, campaign.freeze_at
-        db.session.remove()
+    app, slug, person_id, freeze_at = eve
     frozen = threading.Event()
 
     def slow_freeze() -> None:

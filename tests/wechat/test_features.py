@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 
 import pytest
 
-from tests.wechat.verbs import OK
 from wxbackend import store, wechat
 from wxbackend.wechat import endpoints, features
 
@@ -71,26 +70,27 @@ def test_another_refusal_switches_nothing_off(app, wechat_host):
     assert wechat.can("customer-message")
 
 
-def test_the_doctor_hears_what_is_off_and_has_it_asked_anew(app, wechat_host):
+def test_what_is_off_is_asked_anew_where_staff_want_it(app, wechat_host):
     features.switch_off("scene-qr")
     features.switch_off("phone")
-    wechat_host.say("/cgi-bin/getcallbackip", {"ip_list": ["203.0.113.9", 7, "junk"]})
-    wechat_host.say("/cgi-bin/openapi/quota/get", OK | {"quota": {"daily_limit": "500000", "used": 3, "remain": 499997}})
-    assert wechat.probe("account") == {
-        "app": "account", "addresses": 1, "lacks": ["scene-qr"],
-        "quota": {"path": "/cgi-bin/message/custom/send", "limit": 500_000, "used": 3}}
+    assert wechat.switched_off() == ["scene-qr", "phone"]
+    wechat.ask_again("scene-qr")
     assert wechat.can("scene-qr") and not wechat.can("phone")
-    assert wechat.probe("miniprogram")["lacks"] == ["phone"] and wechat.can("phone")
 
 
-def test_the_doctor_hears_of_a_wrong_secret_and_of_an_unknown_address(app, wechat_host):
+def test_only_addresses_are_taken_for_addresses(app, wechat_host):
+    wechat_host.say("/cgi-bin/getcallbackip", {"ip_list": ["203.0.113.9", 7, "junk"]})
+    assert wechat.callback_addresses() == ["203.0.113.9"]
+
+
+def test_a_wrong_secret_and_an_unknown_address_are_the_operators(app, wechat_host):
     for errcode in (40125, 40001, 40164, 40013, 40243):
         wechat_host.say("/cgi-bin/stable_token", {"errcode": errcode, "errmsg": "invalid ip 203.0.113.5, not in whitelist"})
         with pytest.raises(wechat.WeChatRefused) as caught:
-            wechat.probe("account")
+            wechat.callback_addresses()
         assert (caught.value.errcode, caught.value.kind) == (errcode, wechat.Kind.OPERATOR)
     with pytest.raises(ValueError, match="account or miniprogram"):
-        wechat.probe("nobody")
+        wechat.callback_addresses("nobody")
 
 
 def test_with_the_store_away_the_settings_decide(app, wechat_host, monkeypatch):

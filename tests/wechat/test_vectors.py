@@ -13,7 +13,7 @@ import xmltodict
 from structlog.testing import capture_logs
 from wechatpy.crypto import PrpCrypto
 
-from tests.wechat.test_callbacks import AT, BY_ID, DOOR, VECTORS, door_of, open_vector, posted
+from tests.wechat.pushes import AT, BY_ID, DOOR, VECTORS, door_of, open_vector, posted
 from wxbackend import wechat
 from wxbackend.wechat import callbacks, opendata, signing
 

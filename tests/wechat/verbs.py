@@ -97,6 +97,4 @@ VERBS = [
          needs_nothing=True),
     Verb("callback_addresses", endpoints.CALLBACK_IPS, lambda: wechat.callback_addresses(),
          {"ip_list": ["101.226.103.0/25", "203.0.113.9"]}, ["101.226.103.0/25", "203.0.113.9"]),
-    Verb("probe", endpoints.CALLBACK_IPS, lambda: wechat.probe("account"), {"ip_list": ["203.0.113.9"]},
-         {"app": "account", "addresses": 1, "lacks": [], "quota": None}),
 ]

@@ -45,10 +45,10 @@ def put_live(number: int) -> AccountMenu:
 
     Raises NoSuchMenu, MenuChanged, MenuNotReady, AccountLacks, MenuRefused, AccountRefused, WeChatAway.
     """
-    who, made = actor(), menu.to_publish(number)
-    items = menu.items_of(menu.by_id(number))
-    db.session.commit()
-    with _alone():
+    who = actor()
+    with _alone():   # looked at only now: of two who publish at once the later must not put an older version over a newer
+        made, items = menu.to_publish(number), menu.items_of(menu.by_id(number))
+        db.session.commit()
         _asked("menu", lambda: wechat.create_menu(made), items)
         published = menu.published(number, who, clock.now())
         db.session.commit()

@@ -28,6 +28,9 @@ KINDS: dict[str, Words] = {
                      "请管服务器的同事腾出空间，或检查 INSTANCE_DIR 的写权限；收到的截图会自动再试。"),
     "callback-plaintext": Words("微信用明文发来消息，按规矩没有收：{app_name}的消息和截图现在都进不来。",
                                 "打开{console}，把“消息加解密方式”改为“安全模式”，EncodingAESKey与设置里的一致。"),
+    "callback-clock": Words("微信发来的消息，时间和服务器差了{minutes}分钟，按规矩没有收。",
+                            "请管服务器的同事对好时间，再运行 flask --app app doctor --only clock。"
+                            "只有一两条，是有人把旧消息又发了一遍，不用管。"),
     "relay-away": Words("第二台服务器（RELAY_URL）没有回应，有{count}条转过去的消息没有人答。",
                         "请找管那台服务器的人；不再用它，就清空 RELAY_URL。"),
 }

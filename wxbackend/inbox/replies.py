@@ -43,10 +43,6 @@ class Answer:
     source: str = ""
     of: int | None = None
 
-    @property
-    def transfer(self) -> bool:
-        return self.action == "human"
-
 
 @dataclass(frozen=True)
 class Rule:

@@ -4,6 +4,7 @@ No database here: callers end their transaction before they call out. Every verb
 NotGranted, CodeRefused, MediaLost, MediaTooLarge, Unsendable, NoMiniProgram; ValueError for what no caller should ask.
 """
 
+from wxbackend.wechat.addresses import callback_addresses
 from wxbackend.wechat.apps import NoMiniProgram, account, miniprogram
 from wxbackend.wechat.callbacks import CallbackRefused, Message
 from wxbackend.wechat.checks import Verdict, check_media, check_text, risk_rank
@@ -11,7 +12,6 @@ from wxbackend.wechat.codes import SceneQr, miniprogram_code, miniprogram_link, 
 from wxbackend.wechat.errcodes import Kind, Meaning, meaning
 from wxbackend.wechat.features import ask_again, can, switched_off
 from wxbackend.wechat.fields import fit
-from wxbackend.wechat.health import callback_addresses, probe
 from wxbackend.wechat.media import download_media
 from wxbackend.wechat.menus import checked_menu, create_menu, current_menu, current_replies
 from wxbackend.wechat.messages import send_subscribe, send_template, send_text
@@ -25,6 +25,6 @@ __all__ = [
     "NotOurPage", "SceneQr", "Unsendable", "Verdict", "WeChatAway", "WeChatRefused", "WxUser",
     "account", "ask_again", "callback_addresses", "can", "check_echo", "check_media", "check_text", "checked_menu", "create_menu",
     "current_menu", "current_replies", "download_media", "fit", "follower", "jssdk", "login_code", "meaning", "miniprogram",
-    "miniprogram_code", "miniprogram_link", "oauth_code", "oauth_url", "open_callback", "phone_of", "probe", "risk_rank", "scene_qr",
+    "miniprogram_code", "miniprogram_link", "oauth_code", "oauth_url", "open_callback", "phone_of", "risk_rank", "scene_qr",
     "seal_reply", "seal_transfer", "send_subscribe", "send_template", "send_text", "switched_off", "unionid_of",
 ]

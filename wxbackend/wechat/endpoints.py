@@ -23,7 +23,6 @@ class Endpoint:
 
 STABLE_TOKEN = Endpoint("POST", "/cgi-bin/stable_token")
 CALLBACK_IPS = Endpoint("GET", "/cgi-bin/getcallbackip", is_repeatable=True)
-QUOTA = Endpoint("POST", "/cgi-bin/openapi/quota/get", is_repeatable=True)
 
 AUTHORIZE = Endpoint("GET", "/connect/oauth2/authorize", ACCOUNT, "oauth")
 OAUTH_CODE = Endpoint("GET", "/sns/oauth2/access_token", ACCOUNT, "oauth")
