@@ -10,6 +10,7 @@ import hashlib
 import hmac
 import os
 import secrets
+from functools import lru_cache
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -23,7 +24,12 @@ class Unreadable(Exception):
 
 def derive(purpose: str) -> bytes:
     """32 bytes for one purpose: HMAC-SHA256(data key, purpose)."""
-    return hmac.digest(base64.b64decode(settings.data_key), purpose.encode(), "sha256")
+    return _derived(settings.data_key, purpose)
+
+
+@lru_cache(maxsize=64)
+def _derived(data_key: str, purpose: str) -> bytes:
+    return hmac.digest(base64.b64decode(data_key), purpose.encode(), "sha256")
 
 
 def keyed_hash(purpose: str, text: str) -> str:

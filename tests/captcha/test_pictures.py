@@ -45,7 +45,7 @@ def test_every_glyph_lies_inside_the_picture(family):
 def test_no_shape_is_cut_or_empty(family):
     glyphs = colour.CHARSET if family is colour else arithmetic.GLYPHS
     for glyph in glyphs:
-        for shape in family.bank()._shapes[glyph]:
+        for shape in family.bank()._shapes[glyph].pieces:
             assert 4 <= shape.width <= 40 and 3 <= shape.height <= 58
             assert shape.getextrema()[1] > 150
 
@@ -105,8 +105,50 @@ def test_equal_sources_ask_the_same_and_others_do_not(family):
 
 
 def test_every_process_draws_its_own_shapes():
-    one, two = (sprites.Bank("2", 3, 1, random.SystemRandom()) for _ in range(2))
-    assert {s.tobytes() for s in one._shapes["2"]}.isdisjoint(s.tobytes() for s in two._shapes["2"])
+    one, two = (small_bank() for _ in range(2))
+    for mine, yours in zip(one._shelves, two._shelves, strict=True):
+        assert {s.tobytes() for s in mine.pieces}.isdisjoint(s.tobytes() for s in yours.pieces)
+
+
+def small_bank() -> sprites.Bank:
+    return sprites.Bank("25", 3, [(222, 28, 36)], 2, random.SystemRandom())
+
+
+def contents(bank: sprites.Bank) -> list[bytes]:
+    return [piece.tobytes() for shelf in bank._shelves for piece in shelf.pieces]
+
+
+def test_one_piece_a_second_is_drawn_anew():
+    bank = small_bank()
+    before = contents(bank)
+    bank.renew(100.0)
+    bank.renew(100.9)
+    assert sum(a != b for a, b in zip(before, contents(bank), strict=True)) == 1
+    bank.renew(101.0)
+    assert sum(a != b for a, b in zip(before, contents(bank), strict=True)) == 2
+
+
+def test_nothing_of_a_bank_stays():
+    bank = small_bank()
+    before = contents(bank)
+    for second in range(len(bank._shelves) * sprites.GROUNDS):
+        bank.renew(float(second + 1))
+    assert set(before).isdisjoint(contents(bank))
+
+
+def test_few_grounds_are_alike_and_each_is_a_picture_of_its_own(family):
+    chance = random.Random(5)
+    cuts = [family.bank().ground(chance) for _ in range(300)]
+    assert {cut.size for cut in cuts} == {(240, 66)} and {cut.mode for cut in cuts} == {"RGB"}
+    assert len({cut.tobytes() for cut in cuts}) > 280
+    cuts[0].paste((0, 0, 0), (0, 0, 240, 66))
+    assert all(ground.getpixel((24, 4)) != (0, 0, 0) for ground in family.bank()._grounds.pieces)
+
+
+def test_every_ground_has_its_lines_in_bright_colours():
+    for ground in colour.bank()._grounds.pieces:
+        inks = {p for p in ground.get_flattened_data() if p in colour.COLOURS.values()}
+        assert inks, "lines in the colours of the digits, so that a colour alone is not yet a digit"
 
 
 def test_time_and_size_are_printed(family):

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import random
+from collections import Counter
 from datetime import UTC, datetime
 
 import pytest
@@ -36,3 +38,19 @@ def test_what_is_packed_is_unpacked():
     at = datetime(2022, 1, 8, 1, 0, 0, 123000, tzinfo=UTC)
     assert rules.unpack(rules.pack("ab12", at)) == ("ab12", at)
     assert rules.pack("ab12", datetime(2022, 1, 8, tzinfo=UTC)) == "1641600000000:ab12"
+
+
+def test_lots_give_every_option_its_share():
+    counts = Counter(rules.Lots(random.Random(seed).getrandbits(128)).of("abc") for seed in range(3000))
+    assert set(counts) == set("abc") and all(900 < n < 1100 for n in counts.values())
+
+
+def test_lots_are_told_by_their_number_and_do_not_hang_together():
+    def drawn(number: int) -> tuple[str, ...]:
+        lots = rules.Lots(number)
+        return tuple(lots.of("2345689") for _ in range(7))
+
+    numbers = [random.Random(seed).getrandbits(128) for seed in range(7000)]
+    assert drawn(numbers[0]) == drawn(numbers[0])
+    pairs = Counter(drawn(number)[2:4] for number in numbers)
+    assert len(pairs) == 49 and all(90 < n < 200 for n in pairs.values())   # 143 of each on average

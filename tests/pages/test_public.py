@@ -31,7 +31,7 @@ def test_results_stay_hidden_while_people_vote(campaign, browser, at):
     assert "结果还没公布" in text_of(browser().get(URL + "/results"))
     at(campaign.closes_at)
     page = text_of(browser().get(URL + "/results"))
-    assert "2人投了2张票" in page and "样本不足" in page and "%" not in page.split("<main>")[1].replace("100%", "")
+    assert "有效票2张" in page and "样本不足" in page and "%" not in page.split("<main>")[1].replace("100%", "")
 
 
 def test_results_show_their_formula(campaign, browser, at):

@@ -9,6 +9,7 @@ import pytest
 from tests import factories
 from tests.factories import NOON
 from tests.pages.conftest import Form, send
+from wxbackend.ballots import committer
 from wxbackend.ballots import service as ballots
 from wxbackend.campaigns.rules import Grade
 from wxbackend.captcha import service as captcha_service
@@ -118,7 +119,7 @@ def test_too_many_tries_keep_the_choice(campaign, amei, monkeypatch):
         raise captcha_service.TooOften(retry_after=60)
 
     form = Form(text_of(amei.get(URL))).values
-    monkeypatch.setattr(ballots, "cast", too_often)
+    monkeypatch.setattr(committer, "cast", too_often)
     refused = amei.post(URL, data=form | {"grade": "中", "captcha_answer": "1"})
     assert refused.status_code == 429 and refused.headers["Retry-After"] == "60" and "点得有点快" in text_of(refused)
     assert Form(text_of(refused)).values["grade"] == "中"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import JSON, CheckConstraint, ForeignKey, String, Text, UniqueConstraint
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy import JSON, CheckConstraint, ForeignKey, String, Text, UniqueConstraint, event
+from sqlalchemy.orm import Mapped, ORMExecuteState, Session, mapped_column, relationship
 
 from wxbackend import clock, keys
 from wxbackend.campaigns.rules import DOORS, Grade, Phase, day_number, is_open, phase
@@ -17,7 +17,8 @@ class Campaign(Base):
     """One 活动. `hosted`: the ballot box is ours. `external`: somebody else's page holds the vote, screenshots come to us.
 
     `opens_at <= t < closes_at` is the vote; evidence is taken until `evidence_until`; at `freeze_at` the list of tickets is sealed
-    (`frozen_at` says when it was). `content` is what the pages show (see CampaignSchema), free of personal data.
+    (`frozen_at` says when it was). `content` is what the pages show (see CampaignSchema), free of personal data. `revision` grows with
+    every change of the campaign and its parts (`count_revisions`): by it a process knows whether its snapshot is still true.
     """
 
     __tablename__ = "campaign"
@@ -49,6 +50,7 @@ class Campaign(Base):
     published_at: Mapped[datetime | None] = mapped_column(Instant)
     frozen_at: Mapped[datetime | None] = mapped_column(Instant)
     created_at: Mapped[datetime] = mapped_column(Instant)
+    revision: Mapped[int] = mapped_column(default=1)
 
     subjects: Mapped[list[Subject]] = relationship(order_by="Subject.position", back_populates="campaign")
     sources: Mapped[list[Source]] = relationship(order_by="Source.id", back_populates="campaign")
@@ -177,3 +179,32 @@ class RulesVersion(Base):
     box_salt_sealed: Mapped[str] = mapped_column(String(200), default="")
     published_at: Mapped[datetime] = mapped_column(Instant)
     campaign: Mapped[Campaign] = relationship(back_populates="rules_versions")
+
+
+PARTS = (Subject, Source, Prize, Box, RulesVersion)
+CHANGED = "campaigns_changed"   # in `Session.info`: slugs of those whose revision this transaction moved
+
+
+@event.listens_for(Session, "before_flush")
+def count_revisions(session: Session, *_: Any) -> None:
+    """Whatever verb changes a campaign or a part of it, its revision goes up by one in the same transaction."""
+    touched = (*session.new, *session.deleted, *(one for one in session.dirty if session.is_modified(one)))
+    for campaign in {_whole(one, session) for one in touched if isinstance(one, (Campaign, *PARTS))}:
+        if campaign is not None and campaign not in session.new and campaign not in session.deleted:
+            campaign.revision = Campaign.revision + 1
+            session.info.setdefault(CHANGED, set()).add(campaign.slug)
+
+
+def _whole(one: Any, session: Session) -> Campaign | None:
+    """The campaign something is, or is a part of; None for a part that was taken out and goes."""
+    if isinstance(one, Campaign):
+        return one
+    return one.campaign or (session.get(Campaign, one.campaign_id) if one.campaign_id else None)
+
+
+@event.listens_for(Session, "do_orm_execute")
+def refuse_statements(asked: ORMExecuteState) -> None:
+    """A bulk statement would walk around `count_revisions`. Raises RuntimeError."""
+    mapper = asked.bind_mapper
+    if (asked.is_update or asked.is_delete or asked.is_insert) and mapper is not None and mapper.class_ in (Campaign, *PARTS):
+        raise RuntimeError("campaigns change as objects, not by bulk statements: their revision would stand still")

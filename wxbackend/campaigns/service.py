@@ -15,7 +15,8 @@ from sqlalchemy import select
 
 from wxbackend import audit, jobs, keys, wechat
 from wxbackend.accounts.models import Identity
-from wxbackend.campaigns import packing
+from wxbackend.accounts.sessions import Voter
+from wxbackend.campaigns import packing, snapshots
 from wxbackend.campaigns.binding import campaign_binding, canonical_json, commitment
 from wxbackend.campaigns.models import Box, Campaign, Prize, RulesVersion, Source, Subject
 from wxbackend.campaigns.rules import DOORS, LABELS, Grade, Window, live_demo_drawing, live_demo_window
@@ -71,6 +72,28 @@ def published(slug: str) -> Campaign:
     return campaign
 
 
+def live(slug: str) -> Campaign:
+    """`published` for what voters ask thousands of times: this process's snapshot, at most a second old. Raises NoSuchCampaign.
+
+    With its subjects, sources, prizes and rules; shared by all threads and in no session, so for reading only: what is written goes
+    by `published`. With the database away the last one known is served for ten minutes.
+    """
+    campaign = snapshots.of(slug)
+    if campaign is None:
+        raise NoSuchCampaign()
+    return campaign
+
+
+def at_hand(slug: str) -> Campaign | None:
+    """`live` for who must not wait for the database: None where it would be asked now, or there is no such campaign."""
+    return snapshots.at_hand(slug)
+
+
+def live_by_id(campaign_id: int) -> Campaign:
+    """`live`, of a ballot that names its campaign by number. Raises NoSuchCampaign."""
+    return live(snapshots.slug_of(campaign_id) or "")
+
+
 def all_campaigns() -> list[Campaign]:
     return list(db.session.scalars(select(Campaign).order_by(Campaign.opens_at.desc(), Campaign.id)))
 
@@ -94,7 +117,7 @@ def open_doors(campaign: Campaign) -> list[str]:
 
     Asked at each vote, so that nobody has two because somebody at the institution undid the binding.
     """
-    return list(campaign.doors) if doors_joined() else campaign.doors[:1]
+    return list(campaign.doors) if len(campaign.doors) > 1 and doors_joined() else campaign.doors[:1]
 
 
 def doors_joined() -> bool:
@@ -115,19 +138,19 @@ def check_door(campaign: Campaign, appid: str) -> None:
     raise WrongDoor(hint=f"这样每人每天只有一票。请打开公众号“{name}”，从文章或菜单进来投票。", doors=doors)
 
 
-def check_voter(campaign: Campaign, identity: Identity) -> None:
+def check_voter(campaign: Campaign, voter: Identity | Voter) -> None:
     """`check_door`, and where two doors are open she is known behind both. Raises WrongDoor, NotJoined.
 
     A unionid that never comes (a stranger to the account who logs in silently) would leave one person two votes for good.
     """
-    check_door(campaign, identity.appid)
-    if is_unjoined(campaign, identity):
+    check_door(campaign, voter.appid)
+    if is_unjoined(campaign, voter):
         raise NotJoined()
 
 
-def is_unjoined(campaign: Campaign, identity: Identity) -> bool:
+def is_unjoined(campaign: Campaign, voter: Identity | Voter) -> bool:
     """Whether she might come in by another door as somebody else."""
-    return identity.person.unionid is None and len(open_doors(campaign)) > 1
+    return not voter.is_known and len(open_doors(campaign)) > 1
 
 
 def still_changing(campaign_ids: Collection[int], at: datetime) -> set[int]:
@@ -220,6 +243,9 @@ def publish(campaign: Campaign, actor: str, at: datetime) -> RulesVersion:
         source.qr_png = base64.b64encode(qr_png(entry_url(campaign, source.code))).decode()
     db.session.flush()
     jobs.enqueue("draws.freeze", {"campaign": campaign.slug}, at, run_at=campaign.freeze_at, dedupe=f"freeze:{campaign.slug}")
+    jobs.enqueue("ballots.log", {"campaign": campaign.slug}, at)   # from then on it looks again by itself
+    if campaign.is_hosted:
+        jobs.enqueue("results.turnout", {"campaign": campaign.id}, at, run_at=campaign.opens_at, dedupe=f"turnout:{campaign.slug}")
     audit.record(actor, "campaign.published", f"campaign:{campaign.slug}", at, facts={"rules_sha256": version.sha256})
     return version
 

@@ -21,7 +21,7 @@ bp = Blueprint("campaigns", __name__, url_prefix="/api/v1/campaigns", descriptio
 @bp.response(200, CampaignOut)
 def show(slug: str) -> dict[str, Any]:
     """A campaign: window, subjects, prizes, rules and their hash."""
-    campaign, at = campaigns.published(slug), clock.now()
+    campaign, at = campaigns.live(slug), clock.now()
     names = ("slug", "title", "mode", "zone", "opens_at", "closes_at", "evidence_until", "freeze_at",
              "quota", "captcha", "subjects", "prizes", "content")
     rules = campaign.rules

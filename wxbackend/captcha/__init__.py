@@ -12,11 +12,15 @@ from wxbackend.captcha.service import (
     CaptchaWrong,
     Challenge,
     TooOften,
+    judge,
+    lies_in_redis,
     mac_of,
     make,
+    once_name,
     redeem,
     sweep,
     warm_up,
 )
 
-__all__ = ["FAMILIES", "CaptchaExpired", "CaptchaWrong", "Challenge", "TooOften", "mac_of", "make", "redeem", "sweep", "warm_up"]
+__all__ = ["FAMILIES", "CaptchaExpired", "CaptchaWrong", "Challenge", "TooOften", "judge", "lies_in_redis", "mac_of",
+           "make", "once_name", "redeem", "sweep", "warm_up"]

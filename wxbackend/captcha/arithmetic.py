@@ -21,7 +21,7 @@ ALT = "算式图片"
 PROMPT = "请算一算，输入得数"
 LINES = 3
 QUALITY = 40
-VARIANTS, CURVES = 8, 16
+VARIANTS = 8
 
 
 class Puzzle(NamedTuple):
@@ -58,10 +58,7 @@ def draw(chance: random.Random) -> Drawing:
 
 def paint(asked: Puzzle, layout: random.Random, shapes_of: sprites.Bank) -> Image.Image:
     """The picture, RGB 240 × 66."""
-    image = Image.new("RGB", (sprites.WIDTH, sprites.HEIGHT), sprites.PAPER)
-    for _ in range(LINES):
-        curve = shapes_of.curve(layout)
-        image.paste(layout.choice(LINES_INK), (0, curve.top), curve.line)
+    image = shapes_of.ground(layout)
     shapes = [sprites.joined([shapes_of.shape(g, layout) for g in token]) for token in asked.tokens]
     for shape, corner in zip(shapes, sprites.places(shapes, layout, sway=0.12), strict=True):
         image.paste(INK, corner, shape)
@@ -73,5 +70,5 @@ def bank() -> sprites.Bank:
     global _bank
     if _bank is None:
         with _drawing_bank:
-            _bank = _bank or sprites.Bank(GLYPHS, VARIANTS, CURVES, random.SystemRandom(), lean=7.0)
+            _bank = _bank or sprites.Bank(GLYPHS, VARIANTS, LINES_INK, LINES, random.SystemRandom(), lean=7.0)
     return _bank

@@ -8,21 +8,25 @@ from __future__ import annotations
 
 import random
 import threading
+from itertools import combinations
 from typing import NamedTuple
 
 from PIL import Image
 
 from wxbackend.captcha import sprites
+from wxbackend.captcha.rules import Lots
 from wxbackend.captcha.sprites import Drawing
 
 CHARSET = "2345689"
 LENGTH = 7
 COLOURS = {"红": (222, 28, 36), "蓝": (20, 92, 214), "绿": (0, 138, 62), "紫": (148, 42, 190)}
-INKS = list(COLOURS.values())
+NAMES = list(COLOURS)
 ALT = "彩色数字图片"
 LINES = 4
 QUALITY = 40    # the largest picture stays under 5 kB
-VARIANTS, CURVES = 20, 32
+VARIANTS = 20
+ASKED = {size: [frozenset(which) for which in combinations(range(LENGTH), size)] for size in (3, 4)}
+OTHERS = {asked: [c for c in COLOURS if c != asked] for asked in COLOURS}
 
 
 class Puzzle(NamedTuple):
@@ -45,11 +49,11 @@ _drawing_bank = threading.Lock()
 
 def puzzle(chance: random.Random) -> Puzzle:
     """What to ask: three or four of the seven digits in the asked colour, the others in the three other colours."""
-    digits = "".join(chance.choice(CHARSET) for _ in range(LENGTH))
-    asked = chance.choice(list(COLOURS))
-    others = [c for c in COLOURS if c != asked]
-    chosen = set(chance.sample(range(LENGTH), chance.choice((3, 4))))
-    return Puzzle(digits, [asked if i in chosen else chance.choice(others) for i in range(LENGTH)], asked)
+    lots = Lots(chance.getrandbits(Lots.BITS))
+    digits = "".join([lots.of(CHARSET) for _ in range(LENGTH)])
+    asked = lots.of(NAMES)
+    chosen = lots.of(ASKED[lots.of((3, 4))])
+    return Puzzle(digits, [asked if i in chosen else lots.of(OTHERS[asked]) for i in range(LENGTH)], asked)
 
 
 def draw(chance: random.Random) -> Drawing:
@@ -60,10 +64,7 @@ def draw(chance: random.Random) -> Drawing:
 
 def paint(asked: Puzzle, layout: random.Random, shapes_of: sprites.Bank) -> Image.Image:
     """The picture, RGB 240 × 66."""
-    image = Image.new("RGB", (sprites.WIDTH, sprites.HEIGHT), sprites.PAPER)
-    for _ in range(LINES):
-        curve = shapes_of.curve(layout)
-        image.paste(layout.choice(INKS), (0, curve.top), curve.line)
+    image = shapes_of.ground(layout)
     shapes = [shapes_of.shape(d, layout) for d in asked.digits]
     for shape, colour, corner in zip(shapes, asked.colours, sprites.places(shapes, layout), strict=True):
         image.paste(COLOURS[colour], corner, shape)
@@ -75,5 +76,5 @@ def bank() -> sprites.Bank:
     global _bank
     if _bank is None:
         with _drawing_bank:
-            _bank = _bank or sprites.Bank(CHARSET, VARIANTS, CURVES, random.SystemRandom())
+            _bank = _bank or sprites.Bank(CHARSET, VARIANTS, list(COLOURS.values()), LINES, random.SystemRandom())
     return _bank

@@ -12,6 +12,7 @@ import importlib
 import math
 import random
 import secrets
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -80,7 +81,9 @@ def make(person_key: str, campaign: str, purpose: str, at: datetime, family: str
     While Redis is away its row goes into SQL; that commits the session (see `_sql_at_once`).
     """
     _admit(person_key, at)
-    drawn = _family(family).draw(choose())
+    module = _family(family)
+    module.bank().renew(time.monotonic())
+    drawn = module.draw(choose())
     bound, expires_at = (person_key, campaign, purpose), at + rules.TTL
     try:
         challenge_id = "r" + secrets.token_hex(16)
@@ -101,7 +104,25 @@ def redeem(challenge_id: str, answer: str, person_key: str, campaign: str, purpo
     in SQL commits the session.
     """
     bound = (person_key, campaign, purpose)
-    kept = _consume(challenge_id, bound)
+    _judge(_consume(challenge_id, bound), challenge_id, bound, answer, at)
+
+
+def lies_in_redis(challenge_id: str) -> bool:
+    """Whether an id is one of ours whose challenge was put into Redis; the others are rows, or nothing at all."""
+    return challenge_id[:1] == "r" and rules.ID.fullmatch(challenge_id) is not None
+
+
+def once_name(challenge_id: str, campaign: str, purpose: str) -> str:
+    """Where a challenge lies under its person in Redis ("captcha:9f86…"), for whoever takes it away together with other things."""
+    return "captcha:" + rules.slot(challenge_id, "", campaign, purpose)
+
+
+def judge(value: str, challenge_id: str, answer: str, person_key: str, campaign: str, purpose: str, at: datetime) -> None:
+    """What `redeem` says of a value that somebody has taken away from there. Raises CaptchaExpired, CaptchaWrong."""
+    _judge(rules.unpack(value), challenge_id, (person_key, campaign, purpose), answer, at)
+
+
+def _judge(kept: tuple[str, datetime] | None, challenge_id: str, bound: tuple[str, str, str], answer: str, at: datetime) -> None:
     if kept is None or at >= kept[1]:
         raise CaptchaExpired()
     if not rules.equal(kept[0], _mac(challenge_id, bound, answer)):
@@ -126,7 +147,7 @@ def warm_up() -> None:
 
 
 def _admit(person_key: str, at: datetime) -> None:
-    limits = [Limit(f"{{{person_key}}}:captcha", IMAGES, PER_SECONDS)]
+    limits = [Limit(store.name_of(person_key, "captcha"), IMAGES, PER_SECONDS)]
     try:
         verdict = store.take(limits)
     except StoreAway:
@@ -193,7 +214,7 @@ def _mac(challenge_id: str, bound: tuple[str, str, str], answer: str) -> str:
 
 
 def _name(challenge_id: str, bound: tuple[str, str, str]) -> str:
-    return f"{{{bound[0]}}}:captcha:{rules.slot(challenge_id, *bound)}"
+    return store.name_of(bound[0], once_name(challenge_id, *bound[1:]))
 
 
 def _family(name: str) -> Any:

@@ -1,13 +1,15 @@
-"""Glyphs and curves drawn beforehand, so that a picture is only pasted together.
+"""Glyphs and lined grounds drawn beforehand, so that a picture is only pasted together.
 
-A bank is drawn afresh by every process from Pillow's own scalable font: one that never changed could be learnt by heart.
+A bank is drawn afresh by every process from Pillow's own scalable font, and one piece of it a second while pictures are asked for:
+one that never changed could be learnt by heart.
 """
 
 from __future__ import annotations
 
 import math
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from io import BytesIO
 from typing import NamedTuple
 
@@ -17,28 +19,53 @@ WIDTH, HEIGHT = 240, 66
 FINE = 2            # drawn this much larger, then made smaller with soft edges
 PAPER = (255, 255, 255)
 MARGIN = 2          # px kept free around every glyph
+ROOM_X, ROOM_Y = 24, 4   # px by which a ground is larger than the picture on every side: few cuts of it are alike
+GROUNDS = 24
+RENEW_SECONDS = 1.0
 
 Sprite = Image.Image   # mode L: how much of the colour a pixel takes
+Ink = tuple[int, int, int]
 
 
-class Curve(NamedTuple):
-    top: int        # px from the picture's upper edge
-    line: Sprite    # as wide as the picture
+class Shelf(NamedTuple):
+    """Pieces of one kind, and how another one is drawn."""
+
+    pieces: list[Image.Image]
+    draw: Callable[[], Image.Image]
 
 
 class Bank:
-    """`variants` shapes of every glyph, each between 0.6 and 1 of the picture's height, and `curves` thin lines across it."""
+    """`variants` shapes of every glyph, each between 0.6 and 1 of the picture's height, and white grounds with lines across."""
 
-    def __init__(self, glyphs: str, variants: int, curves: int, chance: random.Random, lean: float = 13.0) -> None:
+    def __init__(self, glyphs: str, variants: int, inks: Sequence[Ink], lines: int, chance: random.Random,
+                 lean: float = 13.0) -> None:
         """`lean` is the largest turn in degrees; small enough that 6 and 9 stay themselves."""
-        self._shapes: dict[str, list[Sprite]] = {g: [_glyph(g, chance, lean) for _ in range(variants)] for g in glyphs}
-        self._curves = [_curve(chance) for _ in range(curves)]
+        self._shapes = {g: _shelf(variants, partial(_glyph, g, chance, lean)) for g in glyphs}
+        self._grounds = _shelf(GROUNDS, partial(_ground, inks, lines, chance))
+        self._shelves = [*self._shapes.values(), self._grounds]
+        self._turn, self._due = 0, 0.0
 
     def shape(self, glyph: str, chance: random.Random) -> Sprite:
-        return chance.choice(self._shapes[glyph])
+        return chance.choice(self._shapes[glyph].pieces)
 
-    def curve(self, chance: random.Random) -> Curve:
-        return chance.choice(self._curves)
+    def ground(self, chance: random.Random) -> Image.Image:
+        """A fresh RGB picture, white with lines: somewhere out of one that is larger."""
+        whole = chance.choice(self._grounds.pieces)
+        left, top = chance.randrange(2 * ROOM_X + 1), chance.randrange(2 * ROOM_Y + 1)
+        return whole.crop((left, top, left + WIDTH, top + HEIGHT))
+
+    def renew(self, now: float) -> None:
+        """Draw the next piece anew, at most one a second (3 ms); `now` in seconds of a clock that only goes forward."""
+        if now < self._due:
+            return
+        self._due, turn = now + RENEW_SECONDS, self._turn
+        self._turn += 1
+        shelf = self._shelves[turn % len(self._shelves)]
+        shelf.pieces[turn // len(self._shelves) % len(shelf.pieces)] = shelf.draw()
+
+
+def _shelf(count: int, draw: Callable[[], Image.Image]) -> Shelf:
+    return Shelf([draw() for _ in range(count)], draw)
 
 
 def _glyph(glyph: str, chance: random.Random, lean: float) -> Sprite:
@@ -72,16 +99,18 @@ def _wave(image: Sprite, chance: random.Random) -> Sprite:
     return image.transform(image.size, Image.Transform.MESH, mesh, Image.Resampling.BICUBIC)
 
 
-def _curve(chance: random.Random) -> Curve:
-    """A thin, gently bent line from edge to edge, with the row it starts at."""
-    image = Image.new("L", (WIDTH * FINE, HEIGHT * FINE))
-    across = [0.0, *(0.25 * i + chance.uniform(-0.09, 0.09) for i in (1, 2, 3)), 1.0]
-    level = chance.uniform(0.22, 0.78)
-    knots = [(x * WIDTH * FINE, (level + chance.uniform(-0.17, 0.17)) * HEIGHT * FINE) for x in across]
-    ImageDraw.Draw(image).line(_through(knots), 255, width=round(1.3 * FINE), joint="curve")
-    small = image.resize((WIDTH, HEIGHT), Image.Resampling.LANCZOS)
-    _, top, _, bottom = small.getbbox() or (0, 0, 0, HEIGHT)
-    return Curve(top, small.crop((0, top, WIDTH, bottom)))
+def _ground(inks: Sequence[Ink], lines: int, chance: random.Random) -> Image.Image:
+    """RGB, larger than the picture, white with thin, gently bent lines from edge to edge."""
+    wide, high = WIDTH + 2 * ROOM_X, HEIGHT + 2 * ROOM_Y
+    ground = Image.new("RGB", (wide, high), PAPER)
+    for _ in range(lines):
+        line = Image.new("L", (wide * FINE, high * FINE))
+        across = [0.0, *(0.25 * i + chance.uniform(-0.09, 0.09) for i in (1, 2, 3)), 1.0]
+        level = chance.uniform(0.22, 0.78)
+        knots = [(x * line.width, (ROOM_Y + (level + chance.uniform(-0.17, 0.17)) * HEIGHT) * FINE) for x in across]
+        ImageDraw.Draw(line).line(_through(knots), 255, width=round(1.3 * FINE), joint="curve")
+        ground.paste(chance.choice(inks), mask=line.resize(ground.size, Image.Resampling.LANCZOS))
+    return ground
 
 
 def _through(knots: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:

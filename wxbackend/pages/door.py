@@ -40,7 +40,7 @@ def door(token: str) -> ResponseReturnValue:
     if not in_wechat():
         raise OpenLinkInWeChat()
     session[MARK] = mark or secrets.token_hex(16)
-    campaign = campaigns.published(link.slug)
+    campaign = campaigns.live(link.slug)
     return show("door", campaign, token=token, link=link, at=at)
 
 

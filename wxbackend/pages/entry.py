@@ -35,7 +35,7 @@ class PictureMissing(Problem):
 @access("public")
 def enter_page(slug: str) -> ResponseReturnValue:
     """The entry form, empty. Whoever has entered already goes on to 我的."""
-    campaign, at = campaigns.published(slug), clock.now()
+    campaign, at = campaigns.live(slug), clock.now()
     voter = visitor(campaign, at)
     if submissions.entrant(campaign, voter.person_id):
         return redirect(f"/c/{slug}/mine")
@@ -47,7 +47,7 @@ def enter_page(slug: str) -> ResponseReturnValue:
 def enter(slug: str) -> ResponseReturnValue:
     """Enter the draw; the day one came from gets its ticket at once."""
     campaign, at = campaigns.published(slug), clock.now()
-    campaigns.check_voter(campaign, g.voter.identity)
+    campaigns.check_voter(campaign, g.voter)
     filled, form = read_entry(request.form)
     if filled.errors:
         return _form(campaign, filled, request.form.get("day", ""), at, 422)
@@ -75,7 +75,7 @@ def _form(campaign: Campaign, filled: Filled, day: str, at: datetime, status: in
 def tap(slug: str) -> ResponseReturnValue:
     """One tap for one day's vote; `day` in the form, today without it."""
     campaign, at = campaigns.published(slug), clock.now()
-    campaigns.check_voter(campaign, g.voter.identity)
+    campaigns.check_voter(campaign, g.voter)
     day = day_of(request.form.get("day"))
     if submissions.entrant(campaign, g.voter.person_id) is None:
         return redirect(f"/c/{slug}/enter" + (f"?day={day}" if day else ""), 303)
@@ -111,7 +111,7 @@ def _as_given(entrant: submissions.Entrant) -> submissions.EntryForm:
 @access("public")
 def mine(slug: str) -> ResponseReturnValue:
     """The days, tickets, receipts and data of whoever is looking."""
-    campaign, at = campaigns.published(slug), clock.now()
+    campaign, at = campaigns.live(slug), clock.now()
     return _mine(campaign, visitor(campaign, at).person_id, at)
 
 

@@ -17,6 +17,7 @@ from wxbackend.campaigns import service as campaigns
 from wxbackend.campaigns.models import Campaign
 from wxbackend.extensions import settings
 from wxbackend.pages import rules
+from wxbackend.pages.pieces import article
 from wxbackend.problems import Problem
 from wxbackend.web import is_claim
 
@@ -54,7 +55,7 @@ def frame() -> dict[str, Any]:
         return {}
     return {"elder": is_elder(), "elder_url": elder_url(), "account_name": settings.account_name, "retry_url": retry_url(),
             "in_wechat": in_wechat(), "dots": rules.dots, "say_day": clock.say_day, "grade_class": GRADE_CLASSES.get,
-            "percent": rules.percent, "fours": rules.fours}
+            "percent": rules.percent, "fours": rules.fours, "article": article}
 
 
 @bp.app_template_filter("phrases")

@@ -26,13 +26,13 @@ ASK_AGAIN_SECONDS = 10
 @access("public", writes=True)
 def join(slug: str) -> ResponseReturnValue:
     """A follower WeChat names to our server; anybody else presses a button once, and WeChat asks her. Then on to where she came from."""
-    campaign, at = campaigns.published(slug), clock.now()
+    campaign, at = campaigns.live(slug), clock.now()
     onward = safe_next(request.args.get("next"), f"/c/{slug}")
     voter = visitor(campaign, at)
-    if campaigns.is_unjoined(campaign, voter.identity):
+    if campaigns.is_unjoined(campaign, voter):
         _ask_wechat(voter)
         voter = visitor(campaign, at)   # she may be another person by now
-    if not campaigns.is_unjoined(campaign, voter.identity):
+    if not campaigns.is_unjoined(campaign, voter):
         return redirect(onward)
     may_ask = wechat.can("oauth")
     back = f"/c/{slug}/join?" + urlencode({"asked": "1", "next": onward})

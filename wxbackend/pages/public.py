@@ -39,7 +39,7 @@ def home() -> ResponseReturnValue:
 @access("public")
 def results_page(slug: str) -> ResponseReturnValue:
     """The figures, once the campaign's rule lets them be seen."""
-    campaign, at = campaigns.published(slug), clock.now()
+    campaign, at = campaigns.live(slug), clock.now()
     return show("results", campaign, figures=results.figures(campaign, at), at=at, EXCELLENT=Grade.EXCELLENT, draw=draw_of(campaign))
 
 
@@ -47,7 +47,7 @@ def results_page(slug: str) -> ResponseReturnValue:
 @access("public")
 def rules_page(slug: str) -> ResponseReturnValue:
     """The rules as published, in words and with their hash."""
-    campaign = campaigns.published(slug)
+    campaign = campaigns.live(slug)
     version = campaign.rules
     return show("rules", campaign, version=version, entropy=entropy_words(campaign), prize_count=sum(p.count for p in campaign.prizes))
 
@@ -56,7 +56,7 @@ def rules_page(slug: str) -> ResponseReturnValue:
 @access("public")
 def rules_file(slug: str) -> Response:
     """The very bytes that were hashed into the draw."""
-    version = campaigns.published(slug).rules
+    version = campaigns.live(slug).rules
     if version is None:
         raise NotThere()
     return Response(version.canonical, mimetype="application/json")
@@ -66,7 +66,7 @@ def rules_file(slug: str) -> Response:
 @access("public")
 def privacy_page(slug: str) -> ResponseReturnValue:
     """What is kept, why, until when, and how to take it back."""
-    return show("privacy", campaigns.published(slug))
+    return show("privacy", campaigns.live(slug))
 
 
 @bp.get("/r/<token>", endpoint="proof")

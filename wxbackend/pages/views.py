@@ -10,20 +10,22 @@ from flask import g, redirect, request
 from flask.typing import ResponseReturnValue
 
 from wxbackend import captcha, clock
+from wxbackend.accounts.finders import VOTER_COOKIE, sent_token
+from wxbackend.ballots import committer, receipts
 from wxbackend.ballots import service as ballots
 from wxbackend.ballots.views import new_captcha
 from wxbackend.campaigns import service as campaigns
 from wxbackend.campaigns.models import Campaign, Subject
 from wxbackend.campaigns.rules import Phase
 from wxbackend.extensions import db
-from wxbackend.pages import door, entry, join, public, rules  # noqa: F401  their routes hang on the same blueprint
+from wxbackend.pages import door, entry, join, log, public, rules  # noqa: F401  their routes hang on the same blueprint
 from wxbackend.pages.entry import day_of
 from wxbackend.pages.frame import bp as bp
 from wxbackend.pages.frame import show, visitor
 from wxbackend.pages.way import state_page
 from wxbackend.problems import Problem
 from wxbackend.submissions import service as submissions
-from wxbackend.tickets import service as tickets
+from wxbackend.submissions import standing
 from wxbackend.web import access
 
 
@@ -36,20 +38,20 @@ class NoReceipt(Problem):
 @access("public")
 def campaign_page(slug: str) -> ResponseReturnValue:
     """The campaign as it stands now: to come, the ballot, voted already, over."""
-    campaign, at = campaigns.published(slug), clock.now()
+    campaign, at = campaigns.live(slug), clock.now()
     phase = campaign.phase(at)
     if phase is not Phase.OPEN and not (phase is Phase.EVIDENCE and not campaign.is_hosted):
         return state_page(campaign, at)
     voter = visitor(campaign, at)
     campaigns.check_door(campaign, voter.appid)
-    if campaigns.is_unjoined(campaign, voter.identity):
+    if campaigns.is_unjoined(campaign, voter):
         return redirect(f"/c/{slug}/join?" + urlencode({"next": request.full_path.rstrip("?")}))
     if not campaign.is_hosted:
         return external_page(campaign, at)
     if len(campaign.subjects) > 1 and not request.args.get("p"):
         return subjects_page(campaign, at)
     subject = campaigns.subject_of(campaign, request.args.get("p"))
-    receipt = ballots.today(campaign, subject, voter.person_id, at)
+    receipt = next((r for r in receipts.voted_on(campaign, voter.person_id, campaign.day(at)) if _spends_it(r, subject)), None)
     return already_page(campaign, receipt, at, 200) if receipt else ballot_page(campaign, subject, at, source=request.args.get("s", ""))
 
 
@@ -57,7 +59,7 @@ def campaign_page(slug: str) -> ResponseReturnValue:
 @access("voter")
 def cast(slug: str) -> ResponseReturnValue:
     """Cast today's ballot by form, or swap the captcha where there is no script."""
-    campaign, at, form = campaigns.published(slug), clock.now(), request.form
+    campaign, at, form = campaigns.live(slug), clock.now(), request.form
     subject = campaigns.subject_of(campaign, form.get("subject"))
     again: dict[str, Any] = {"chosen": form.get("grade", ""), "source": form.get("s", ""),
                              "family": _family(form.get("family"), "other" in form)}
@@ -69,8 +71,8 @@ def cast(slug: str) -> ResponseReturnValue:
             return ballot_page(campaign, subject, at, **again)
         if not is_graded:
             return ballot_page(campaign, subject, at, status=422, grade_fault="请先选一个等级，再提交。", **again)
-        outcome = ballots.cast(campaign, subject, g.voter, again["chosen"], form.get("captcha_id", "")[:64],
-                               form.get("captcha_answer", "")[:16], at, again["source"][:20])
+        outcome = committer.cast(ballots.Ask(campaign, subject, again["chosen"], form.get("captcha_id", "")[:64],
+                                             form.get("captcha_answer", "")[:16], at, again["source"][:20]), sent_token(VOTER_COOKIE))
     except Problem as problem:
         db.session.rollback()
         return refused(problem, campaign, subject, at, again)
@@ -102,8 +104,9 @@ def ballot_page(campaign: Campaign, subject: Subject, at: datetime, *, status: i
 
 def subjects_page(campaign: Campaign, at: datetime) -> ResponseReturnValue:
     groups: dict[str, list[dict[str, Any]]] = {}
+    cast_today = receipts.voted_on(campaign, g.voter.person_id, campaign.day(at))
     for subject in campaign.subjects:
-        receipt = ballots.today(campaign, subject, g.voter.person_id, at)
+        receipt = next((r for r in cast_today if _spends_it(r, subject)), None)
         groups.setdefault(subject.category, []).append({"subject": subject, "receipt": receipt})
     return show("subjects", campaign, groups=groups, at=at, left=rules.countdown(campaign.closes_at, at),
                 source=request.args.get("s", "")[:20])
@@ -125,14 +128,11 @@ def external_page(campaign: Campaign, at: datetime, fault: str = "", status: int
 @access("public")
 def receipt_page(slug: str, which: str) -> ResponseReturnValue:
     """A day's receipt, `which` being ``2022-01-06`` or ``latest``."""
-    campaign, at = campaigns.published(slug), clock.now()
+    campaign, at = campaigns.live(slug), clock.now()
     person_id = visitor(campaign, at).person_id
     receipt = _receipt(campaign, person_id, which)
-    ticket = next((t for t in tickets.of(campaign, person_id) if t.day == receipt.day), None)
-    sent = any((s.day or campaign.day(s.evidence_at)) == receipt.day and s.state in ("pending", "arriving")
-               for s in submissions.of(campaign, person_id))
-    return show("receipt", campaign, receipt=receipt, qr=receipt.qr_png(), is_today=receipt.day == campaign.day(at), ticket=ticket,
-                sent=sent, entrant=submissions.entrant(campaign, person_id), may_enter=at < campaign.evidence_until,
+    return show("receipt", campaign, receipt=receipt, qr=receipt.qr_png(), is_today=receipt.day == campaign.day(at),
+                stands=standing.of_day(campaign, person_id, receipt.day), may_enter=at < campaign.evidence_until,
                 comes_again=comes_again(campaign, at))
 
 
@@ -152,6 +152,11 @@ def _receipt(campaign: Campaign, person_id: int, which: str) -> ballots.Receipt:
     if found is None:
         raise NoReceipt()
     return found
+
+
+def _spends_it(receipt: ballots.Receipt, subject: Subject) -> bool:
+    """Whether that day's vote for a subject is spent by this one, as the campaign's quota has it."""
+    return receipt.campaign.quota == "campaign" or receipt.subject.id == subject.id
 
 
 def comes_again(campaign: Campaign, at: datetime) -> bool:

@@ -131,7 +131,7 @@ def receive_upload(campaign: Campaign, voter: Voter, raw: bytes, form: EntryForm
 
     Raises WrongDoor, NotJoined, EntryClosed, TooOften, ImageUnreadable, EntryInvalid.
     """
-    campaigns.check_voter(campaign, voter.identity)
+    campaigns.check_voter(campaign, voter)
     _check_time(campaign, at)
     _count_upload(voter, at)
     db.session.commit()   # reading a picture takes seconds, and on SQLite an open transaction keeps everybody else from voting
@@ -356,7 +356,8 @@ def _grant(submission: Submission, at: datetime) -> Submission:
         submission.state = "waiting"
     else:
         submission.state = "approved"
-        submission.ticket_row_id = tickets.grant(submission.campaign, submission.person_id, submission.day, ACTIVITY, at).id
+        submission.ticket_row_id = tickets.grant(submission.campaign, submission.person_id, submission.day, ACTIVITY, at,
+                                                 receipt_id=submission.receipt_id or "").id
     db.session.flush()
     return submission
 

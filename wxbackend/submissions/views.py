@@ -25,7 +25,7 @@ bp = Blueprint("submissions", __name__, url_prefix="/api/v1/campaigns/<slug>", d
 def enter(form: dict[str, Any], slug: str) -> Submission:
     """Take part with that day's ballot: with name and phone the first time, one tap afterwards."""
     campaign, at, person_id = campaigns.published(slug), clock.now(), g.voter.person_id
-    campaigns.check_voter(campaign, g.voter.identity)
+    campaigns.check_voter(campaign, g.voter)
     if form["name"] is not None or form["phone"] is not None or form["consents"]:
         guardian = form["guardian"]
         submissions.enter(campaign, person_id, submissions.EntryForm(
