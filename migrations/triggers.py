@@ -13,6 +13,9 @@ TRIGGERS: list[str] = [
     "ballot_no_update", "ballot_no_delete", "draw_line_no_update", "draw_line_no_delete",
     "draw_no_update", "draw_no_delete", "award_no_update", "award_no_delete",
     "ticket_no_insert", "ticket_no_update", "ticket_no_delete", "person_merge_no_update", "person_merge_no_delete",
+    "ballot_decision_no_update", "ballot_decision_no_delete",
+    "log_leaf_no_update", "log_leaf_no_delete", "log_node_no_update", "log_node_no_delete", "log_head_no_update", "log_head_no_delete",
+    "ticket_event_no_update", "ticket_event_no_delete",
 ]
 FROZEN = "(SELECT frozen_at FROM campaign WHERE id = {row}.campaign_id) IS NOT NULL"
 

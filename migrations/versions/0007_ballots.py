@@ -34,10 +34,9 @@ def upgrade() -> None:
         sa.CheckConstraint("grade IN ('优', '良', '中', '差')", name=op.f("ck_ballot_grade")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_ballot")),
         sa.UniqueConstraint("captcha_hash", name=op.f("uq_ballot_captcha_hash")),
-        sa.UniqueConstraint("quota_key", "person_id", "day", "void_no", name=op.f("uq_ballot_quota_key_person_id_day_void_no")),
+        sa.UniqueConstraint("person_id", "quota_key", "day", "void_no", name=op.f("uq_ballot_person_id_quota_key_day_void_no")),
         sa.UniqueConstraint("receipt_id", name=op.f("uq_ballot_receipt_id")),
     )
-    op.create_index("ix_ballot_person_id_campaign_id", "ballot", ["person_id", "campaign_id"], unique=False)
     op.create_table(
         "ballot_batch",
         sa.Column("id", sa.String(length=32), nullable=False),

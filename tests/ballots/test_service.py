@@ -6,9 +6,11 @@ import time
 from datetime import timedelta
 
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from tests.factories import NOON, cast, make_campaign, make_voter, solved_captcha
 from wxbackend import captcha, store
+from wxbackend.ballots import admission, batches
 from wxbackend.ballots import service as ballots
 from wxbackend.ballots.models import Ballot
 from wxbackend.campaigns import service as campaigns
@@ -121,16 +123,16 @@ def test_a_batch_answers_each_vote_in_order(campaign, amei):
 def test_a_batch_tried_again_after_a_lost_commit_counts_once(campaign, amei, monkeypatch):
     subject = campaign.subjects[0]
     vote = ballots.Vote(campaign.id, subject.id, f"s{subject.id}", amei.person_id, NOON.date(), Grade.GOOD, "x", "", "h5")
-    commit, lost = db.session.commit, []
+    write, lost = batches.write, []
 
-    def commit_and_lose_the_answer():
-        commit()
+    def write_and_lose_the_answer(*batch):
+        kept = write(*batch)
         if not lost:
             lost.append(True)
-            from sqlalchemy.exc import OperationalError
             raise OperationalError("COMMIT", {}, Exception("server closed the connection"))
+        return kept
 
-    monkeypatch.setattr(db.session, "commit", commit_and_lose_the_answer)
+    monkeypatch.setattr(batches, "write", write_and_lose_the_answer)
     assert ballots.cast_many([vote], NOON)[0].is_new
     assert ballots.tally(subject)[Grade.GOOD] == 1 and ballots.recount(campaign) == []
 
@@ -177,7 +179,7 @@ def test_without_redis_tries_are_still_counted(campaign, amei, monkeypatch):
     def away(_limits):
         raise store.StoreAway("away")
 
-    monkeypatch.setattr(ballots.store, "take", away)
-    assert [ballots._admit(amei.person_key, NOON) for _ in range(ballots.TRIES_A_MINUTE)] == [True] * ballots.TRIES_A_MINUTE
+    monkeypatch.setattr(store, "take", away)
+    assert [admission._count(amei.person_key, NOON) for _ in range(admission.TRIES_A_MINUTE)] == [True] * admission.TRIES_A_MINUTE
     with pytest.raises(captcha.TooOften):
-        ballots._admit(amei.person_key, NOON)
+        admission._count(amei.person_key, NOON)

@@ -9,7 +9,7 @@ from flask import Response, g, request
 from flask_smorest import Blueprint
 
 from wxbackend import clock
-from wxbackend.admin import alarms, review
+from wxbackend.admin import alarms, kit, review
 from wxbackend.admin import service as figures
 from wxbackend.admin.campaigns import qr_download
 from wxbackend.admin.draw import winners_download
@@ -17,6 +17,8 @@ from wxbackend.admin.rules import MANAGE, REVIEW, WINNERS, needs
 from wxbackend.admin.site import actor
 from wxbackend.alarms.rules import KINDS
 from wxbackend.ballots import service as ballots
+from wxbackend.ballots.log import kit as kits
+from wxbackend.ballots.log.models import LogKit
 from wxbackend.campaigns import service as campaigns
 from wxbackend.campaigns.models import Campaign
 from wxbackend.draws import service as draws
@@ -227,6 +229,40 @@ def freeze(slug: str) -> Draw:
 def winners(public_id: str) -> Response:
     """The unmasked list for handing out; each download is one line of the log."""
     return winners_download(public_id, g.staff.staff)
+
+
+@api_bp.route("/campaigns/<slug>/kits", methods=["GET"])
+@access("staff")
+@api_bp.response(200, kit.KitOut(many=True))
+def list_kits(slug: str) -> list[LogKit]:
+    """Audit kits of a campaign, the newest first."""
+    return kits.of(campaigns.by_slug(slug))
+
+
+@api_bp.route("/campaigns/<slug>/kits", methods=["POST"])
+@access("staff")
+@api_bp.arguments(kit.AskSchema)
+@api_bp.response(201, kit.KitOut)
+def ask_for_kit(form: dict[str, Any], slug: str) -> LogKit:
+    """Ask for an audit kit, after the close; another member of staff approves it."""
+    return kit.asked(campaigns.by_slug(slug), form, g.staff.staff)
+
+
+@api_bp.route("/kits/<int:number>/approval", methods=["POST"])
+@access("staff")
+@api_bp.response(200, kit.ApprovedOut)
+def approve_kit(number: int) -> dict[str, Any]:
+    """Approve what somebody else asked for. The passphrase is told here and kept nowhere."""
+    found, passphrase = kit.approved(number, g.staff.staff)
+    return {"kit": found, "passphrase": passphrase}
+
+
+@api_bp.route("/kits/<int:number>/file", methods=["GET"])
+@access("staff", writes=True)
+@api_bp.doc(responses=_file("application/octet-stream"))
+def kit_file(number: int) -> Response:
+    """The sealed file, opened by `flask log kit-open` and `kit-check`; each download is one line of the log."""
+    return kit.download(number, g.staff.staff)
 
 
 @api_bp.route("/campaigns/<slug>/sources/<code>.png", methods=["GET"])

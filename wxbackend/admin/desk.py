@@ -87,7 +87,7 @@ def look(at: datetime) -> Desk:
     deadlines = sorted((d for c in everything if c.is_published for d in _deadlines(c) if d.at > at), key=lambda d: (d.at, d.what))
     shared = [list(same) for _, same in groupby(deadlines, key=lambda d: (d.at, d.what))]
     deadlines = [same[0]._replace(others=len(same) - 1) for same in shared]
-    rows = [_row(c, at, votes.get(c.id, (0, 0)), waiting.get(c.id, (0, None))[0], drawn.get(c.id)) for c in everything]
+    rows = [_row(c, at, votes.get(c.id, (None, 0)), waiting.get(c.id, (0, None))[0], drawn.get(c.id)) for c in everything]
     return Desk(todo(at), deadlines[:MOST_DEADLINES], rows)
 
 
@@ -133,7 +133,7 @@ def _deadlines(campaign: Campaign) -> list[Deadline]:
     return [Deadline(at, what, campaign) for at, what in instants if campaign.frozen_at is None]
 
 
-def _row(campaign: Campaign, at: datetime, votes: tuple[int, int], waiting: int, draw: Draw | None) -> Row:
+def _row(campaign: Campaign, at: datetime, votes: tuple[int | None, int], waiting: int, draw: Draw | None) -> Row:
     people, ballots = votes if campaign.is_published and campaign.is_hosted else (None, None)
     opens = campaign.day(campaign.opens_at)
     when = f"{opens.month}月{opens.day}日–{campaign.say(campaign.closes_at)}"

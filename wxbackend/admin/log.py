@@ -36,9 +36,12 @@ SAID = {
     "account.reply-off": "停用了公众号的回复“{called}”。", "account.reply-hidden": "收起了公众号的回复“{called}”。",
     "account.reply-shown": "把公众号的回复“{called}”放回了列表。", "account.replies-imported": "从微信读了{read}条自动回复。",
     "account.menu-drafted": "存了一版菜单：{names}。", "account.menu-published": "把菜单发布到了公众号：{names}。",
+    "kit.asked": "申请了“{title}”的审计包（第{kit}号，点名{named}张凭证）。", "kit.approved": "批准了“{title}”的第{kit}号审计包。",
+    "kit.made": "做好了“{title}”的第{kit}号审计包，用口令封着。", "kit.fetched": "下载了“{title}”的第{kit}号审计包。",
     "alarm.settled": "把第{number}号提醒标成了“已处理”：{what}",
 }
-CARE = {"account.menu-published", "draw.excluded", "campaign.published", "winners.exported", "staff.created"}
+CARE = {"account.menu-published", "draw.excluded", "campaign.published", "winners.exported", "staff.created", "kit.asked", "kit.approved",
+        "kit.fetched"}
 ALARM = {"draw.numbers-differed"}
 KINDS = {
     "login": ("登录", ["staff.logged-in", "staff.logged-out", "staff.created", "staff.password-set"]),
@@ -46,6 +49,7 @@ KINDS = {
     "campaign": ("活动与规则", ["campaign.drafted", "campaign.published"]),
     "account": ("公众号的回复和菜单", [verb for verb in SAID if verb.startswith("account.")]),
     "draw": ("抽奖", [verb for verb in SAID if verb.startswith("draw.")]),
+    "kit": ("审计包", [verb for verb in SAID if verb.startswith("kit.")]),
     "alarms": ("提醒", ["alarm.settled"]),
     "data": ("个人信息的导出与删除", ["winners.exported", "entrant.withdrawn", "entrants.forgotten"]),
 }

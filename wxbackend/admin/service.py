@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import distinct, func, select
+from sqlalchemy import distinct, func, not_, select
 
 from wxbackend.accounts import service as accounts
 from wxbackend.accounts.models import Staff
 from wxbackend.audit.models import AuditEntry
-from wxbackend.ballots.models import Ballot
-from wxbackend.campaigns.models import Campaign
+from wxbackend.ballots import service as ballots
+from wxbackend.ballots import tally as counting
+from wxbackend.ballots.decisions import is_uncounted
+from wxbackend.ballots.models import Ballot, Tally
+from wxbackend.campaigns.models import Campaign, Subject
 from wxbackend.draws import service as draws
 from wxbackend.draws.models import Draw, Exclusion
 from wxbackend.draws.tasks import agreed_to_be_told
 from wxbackend.extensions import db
 from wxbackend.notices.models import Notice
+from wxbackend.results import turnout
 from wxbackend.submissions.models import Submission
 from wxbackend.tickets.models import Ticket
 
@@ -65,31 +70,35 @@ class WinnersTold:
 
 
 def counts(campaign: Campaign) -> Counts:
-    ballots, voters = db.session.execute(select(func.count(), func.count(distinct(Ballot.person_id))).where(*_live(campaign))).one()
+    cast = sum(cell.counted for cell in counting.cells(campaign))
     tickets, holders = db.session.execute(select(func.count(), func.count(distinct(Ticket.person_id))).where(*_granted(campaign))).one()
     sent = Submission.campaign_id == campaign.id
     states = _pairs(select(Submission.state, func.count()).where(sent).group_by(Submission.state))
     by_receipt = select(func.count()).where(sent, Submission.state == "approved", Submission.decided_by.is_(None))
     automatic = db.session.scalar(by_receipt) or 0
     oldest = db.session.scalar(select(func.min(Submission.arrived_at)).where(sent, Submission.state == "pending"))
-    people = voters if campaign.is_hosted else db.session.scalar(select(func.count(distinct(Submission.person_id))).where(sent)) or 0
-    return Counts(people, ballots, tickets, holders, states, automatic, oldest)
+    voters = select(func.count(distinct(Ballot.person_id))).where(*_counted(campaign))
+    people = db.session.scalar(voters if campaign.is_hosted else select(func.count(distinct(Submission.person_id))).where(sent)) or 0
+    return Counts(people, cast, tickets, holders, states, automatic, oldest)
 
 
 def by_source(campaign: Campaign, today: date) -> list[SourceRow]:
     """One row per source in the campaign's order, then those who came without one."""
-    grouped = select(Ballot.source_code, func.count(distinct(Ballot.person_id)), func.count()).where(*_live(campaign))
+    grouped = select(Ballot.source_code, func.count(distinct(Ballot.person_id)), func.count()).where(*_counted(campaign))
     of_code = {code: (people, votes) for code, people, votes in db.session.execute(grouped.group_by(Ballot.source_code))}
-    of_today = _pairs(select(Ballot.source_code, func.count()).where(*_live(campaign), Ballot.day == today).group_by(Ballot.source_code))
+    of_today = _pairs(select(Ballot.source_code, func.count()).where(*_counted(campaign), Ballot.day == today).group_by(Ballot.source_code))
     names = {source.code: source.name for source in campaign.sources}
     names |= {code: "没有带来源" for code in of_code if code not in names}
     return [SourceRow(code, name, *of_code.get(code, (0, 0)), of_today.get(code, 0)) for code, name in names.items()]
 
 
 def by_day(campaign: Campaign) -> dict[date, int]:
-    """{day: ballots}; for an external vote {day: tickets}, since the ballots are elsewhere."""
+    """{day: ballots that count}; for an external vote {day: tickets}, since the ballots are elsewhere."""
     if campaign.is_hosted:
-        return _pairs(select(Ballot.day, func.count()).where(*_live(campaign)).group_by(Ballot.day))
+        days: Counter[date] = Counter()
+        for cell in counting.cells(campaign):
+            days[cell.day] += cell.counted
+        return dict(days)
     return _pairs(select(Ticket.day, func.count()).where(*_granted(campaign)).group_by(Ticket.day))
 
 
@@ -110,16 +119,19 @@ def winners_told(draw: Draw) -> WinnersTold:
     return WinnersTold(len(winners), len(agreed_to_be_told(draw, winners)), len(about & set(db.session.scalars(reached))))
 
 
-def votes(campaigns: Sequence[Campaign]) -> dict[int, tuple[int, int]]:
-    """{campaign id: (people, ballots)}."""
-    rows = db.session.execute(
-        select(Ballot.campaign_id, func.count(distinct(Ballot.person_id)), func.count())
-        .where(Ballot.void_no == 0, Ballot.campaign_id.in_([c.id for c in campaigns])).group_by(Ballot.campaign_id))
-    return {campaign_id: (people, ballots) for campaign_id, people, ballots in rows}
+def votes(campaigns: Sequence[Campaign]) -> dict[int, tuple[int | None, int]]:
+    """{campaign id: (people as last counted, ballots now)}; only campaigns that have some. Reads no ballot."""
+    ids = [c.id for c in campaigns]
+    rows = db.session.execute(select(Subject.campaign_id, func.sum(Tally.count)).join(Tally, Tally.subject_id == Subject.id)
+                              .where(Subject.campaign_id.in_(ids)).group_by(Subject.campaign_id))
+    people = {campaign_id: counted.people for campaign_id, counted in turnout.known(ids).items()}
+    return {campaign_id: (people.get(campaign_id), int(count)) for campaign_id, count in rows}
 
 
-def _live(campaign: Campaign) -> tuple[Any, Any]:
-    return Ballot.campaign_id == campaign.id, Ballot.void_no == 0
+def _counted(campaign: Campaign) -> tuple[Any, ...]:
+    """The campaign's ballots that count, by the index on the quota."""
+    keys = {ballots.quota_key(campaign, subject) for subject in campaign.subjects}
+    return Ballot.quota_key.in_(keys), Ballot.void_no == 0, not_(is_uncounted())
 
 
 def _granted(campaign: Campaign) -> tuple[Any, Any]:

@@ -64,5 +64,6 @@ def _places(campaign: Campaign) -> list[Item]:
     waiting, _since = figures.pending([campaign]).get(campaign.id, (0, None))
     mine = waiting if may(g.staff.staff.role, REVIEW) else 0
     return [Item("home", "工作台", "/admin/"), Item("overview", "总览", base), Item("review", "截图审核", base + "/review", mine),
-            Item("draw", "抽奖台", base + "/draw"), Item("account", "公众号", f"/admin/account/replies?campaign={campaign.slug}"),
+            Item("draw", "抽奖台", base + "/draw"), Item("kit", "账本与审计包", base + "/kit"),
+            Item("account", "公众号", f"/admin/account/replies?campaign={campaign.slug}"),
             Item("log", "日志", "/admin/log")]

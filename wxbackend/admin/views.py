@@ -12,7 +12,7 @@ from wxbackend.accounts import service as accounts
 from wxbackend.accounts.finders import STAFF_COOKIE
 from wxbackend.accounts.rules import STAFF_SESSION_LIFE, safe_next
 from wxbackend.accounts.views import staff_login
-from wxbackend.admin import account, account_api, account_menu, alarms, campaigns, desk, draw, log, review, words  # noqa: F401  (their views register on `bp`)
+from wxbackend.admin import account, account_api, account_menu, alarms, campaigns, desk, draw, kit, log, review, words  # noqa: F401  (their views register on `bp`)
 from wxbackend.admin.site import bp, page
 from wxbackend.extensions import db, settings
 from wxbackend.problems import Problem

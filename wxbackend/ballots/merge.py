@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from datetime import date, datetime
+from datetime import datetime
 
 from sqlalchemy import func, select
 
 from wxbackend.accounts import service as accounts
 from wxbackend.accounts.merge import Facts
-from wxbackend.ballots import sql
+from wxbackend.ballots import decisions
 from wxbackend.ballots.models import Ballot
 from wxbackend.extensions import db
 
@@ -17,15 +16,17 @@ from wxbackend.extensions import db
 @accounts.follows
 def follow(old_id: int, new_id: int, at: datetime) -> Facts:
     """Every ballot becomes the surviving person's. Of two live ones for one thing and day the later is voided: it keeps its row and
-    gets the next void_no, and its count goes in the same transaction.
+    gets the next void_no and a decision, and what it counted goes in the same transaction. Whether the earlier one counts, or was set
+    aside, makes no difference: a second vote does not stand in for a first one that was rejected.
 
     Frozen campaigns are no exception: no trigger seals the ballots, and a person has one vote a day whenever that comes to light.
     {"ballots_moved": 3, "ballots_voided": [12]}
     """
     theirs = list(db.session.scalars(select(Ballot).where(Ballot.person_id == old_id).order_by(Ballot.cast_at, Ballot.id)))
     voided = [void for void in (_take_over(ballot, new_id) for ballot in theirs) if void is not None]
-    _uncount(voided)
-    return {"ballots_moved": len(theirs), "ballots_voided": [ballot.id for ballot in voided]}
+    gone = [ballot.id for ballot in voided]
+    decisions.void(gone, at)
+    return {"ballots_moved": len(theirs), "ballots_voided": gone}
 
 
 def _take_over(ballot: Ballot, new_id: int) -> Ballot | None:
@@ -44,9 +45,3 @@ def _take_over(ballot: Ballot, new_id: int) -> Ballot | None:
     ballot.person_id = new_id
     db.session.flush()
     return gives_way
-
-
-def _uncount(voided: list[Ballot]) -> None:
-    gone: Counter[tuple[int, date, str]] = Counter((b.subject_id, b.day, b.grade) for b in voided)
-    for (subject_id, day, grade), count in sorted(gone.items()):
-        sql.add_to_tally(subject_id, day, grade, sql.SHARD, -count)

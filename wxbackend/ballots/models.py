@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date, datetime
 
-from sqlalchemy import CheckConstraint, Index, String, UniqueConstraint
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from wxbackend.extensions import Base, Id, Instant
@@ -20,9 +20,8 @@ class Ballot(Base):
 
     __tablename__ = "ballot"
     __table_args__ = (
-        UniqueConstraint("quota_key", "person_id", "day", "void_no"),
+        UniqueConstraint("person_id", "quota_key", "day", "void_no"),   # the person first: it finds all her ballots, too
         CheckConstraint("grade IN ('优', '良', '中', '差')", name="grade"),
-        Index("ix_ballot_person_id_campaign_id", "person_id", "campaign_id"),
     )
 
     id: Mapped[int] = mapped_column(Id, primary_key=True)
@@ -39,6 +38,32 @@ class Ballot(Base):
     door: Mapped[str] = mapped_column(String(12))                          # h5, miniprogram, link
     degraded: Mapped[bool] = mapped_column(default=False)                  # admitted while Redis was away
     cast_at: Mapped[datetime] = mapped_column(Instant)
+
+
+class BallotDecision(Base):
+    """A word on whether a ballot counts. The latest one holds (the highest `n`, 1 for the ballot's first); without any it counts.
+
+    Append-only (triggers hold it). `reason` is a stable key, `rule` what it was judged by, for the log's reader; `actor`
+    "staff:xiaoli" or "system:mix-shift". A merge's void writes one, too: ("voided", "merged"). `ballots.decisions` writes them.
+    """
+
+    __tablename__ = "ballot_decision"
+    __table_args__ = (
+        UniqueConstraint("ballot_id", "n"),   # two who decide at once cannot both have the next word
+        CheckConstraint("verdict IN ('quarantined', 'released', 'rejected', 'voided')", name="verdict"),
+        CheckConstraint("n >= 1", name="n"),
+        Index("ix_ballot_decision_campaign_id_id", "campaign_id", "id"),
+    )
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    ballot_id: Mapped[int] = mapped_column(Id, ForeignKey("ballot.id"))
+    n: Mapped[int]
+    campaign_id: Mapped[int] = mapped_column(Id)
+    verdict: Mapped[str] = mapped_column(String(12))
+    reason: Mapped[str] = mapped_column(String(40))
+    rule: Mapped[str] = mapped_column(String(200), default="")
+    actor: Mapped[str] = mapped_column(String(80))
+    at: Mapped[datetime] = mapped_column(Instant)
 
 
 class Tally(Base):

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import base64
-import io
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, bindparam, select
 
 from wxbackend import keys
 from wxbackend.accounts import service as accounts
-from wxbackend.ballots import rules
+from wxbackend.ballots import qr, rules
 from wxbackend.ballots.models import Ballot
+from wxbackend.campaigns import service as campaigns
 from wxbackend.campaigns.models import Campaign, Subject
 from wxbackend.extensions import db, settings
 from wxbackend.problems import Problem
@@ -60,31 +62,26 @@ class Receipt:
 
     def qr_png(self) -> str:
         """A data URL: version 4, level Q, quiet zone of four modules, five pixels a module."""
-        import qrcode
-        from qrcode.constants import ERROR_CORRECT_Q
-
-        code = qrcode.QRCode(version=4, error_correction=ERROR_CORRECT_Q, box_size=5, border=4)
-        code.add_data(self.url)
-        out = io.BytesIO()
-        code.make_image().save(out, format="PNG")
-        return "data:image/png;base64," + base64.b64encode(out.getvalue()).decode()
+        return "data:image/png;base64," + base64.b64encode(qr.png(self.url)).decode()
 
 
 def _key() -> bytes:
     return keys.derive("receipt")
 
 
-def receipt_of(ballot: Ballot) -> Receipt:
-    subject = db.session.get_one(Subject, ballot.subject_id)
-    return Receipt(ballot.receipt_id, subject.campaign, subject, ballot.person_id, ballot.day, ballot.cast_at)
+def receipt_of(ballot: Any, campaign: Campaign | None = None) -> Receipt:
+    """Of a ballot, or a row with its columns; where its `campaign` is at hand, without asking the database for it and its subject."""
+    found = next((s for s in campaign.subjects if s.id == ballot.subject_id), None) if campaign else None
+    subject = found or db.session.get_one(Subject, ballot.subject_id)
+    return Receipt(ballot.receipt_id, campaign or subject.campaign, subject, ballot.person_id, ballot.day, ballot.cast_at)
 
 
 def read_token(text: str) -> Receipt:
-    """The receipt of a scanned token. Raises ReceiptUnknown for a broken or foreign one, ReceiptVoided."""
+    """The receipt of a scanned token, for reading. Raises ReceiptUnknown for a broken or foreign one, ReceiptVoided."""
     ballot = _read(text)
     if ballot.void_no:
         raise ReceiptVoided()
-    return receipt_of(ballot)
+    return receipt_of(ballot, campaigns.live_by_id(ballot.campaign_id))
 
 
 def evidence(text: str) -> Receipt:
@@ -100,26 +97,31 @@ def standing(ballot: Ballot) -> Ballot:
     return db.session.scalars(_live().where(*same)).one()
 
 
-def _read(text: str) -> Ballot:
+def _read(text: str) -> Any:
     receipt_id = rules.read_token(_key(), text)
-    ballot = db.session.scalar(select(Ballot).where(Ballot.receipt_id == receipt_id)) if receipt_id else None
-    if ballot is None:
+    row = db.session.execute(_OF_RECEIPT, {"receipt_id": receipt_id}).first() if receipt_id else None
+    if row is None:
         raise ReceiptUnknown()
-    return ballot
+    return row
 
 
-def receipts_of(campaign: Campaign, person_id: int) -> list[Receipt]:
-    """A person's live receipts in one campaign, newest first."""
-    query = _live().where(Ballot.campaign_id == campaign.id, Ballot.person_id == accounts.surviving(person_id))
-    return [receipt_of(b) for b in db.session.scalars(query.order_by(Ballot.cast_at.desc(), Ballot.id.desc()))]
+def voted_on(campaign: Campaign, person_id: int, day: date) -> list[Receipt]:
+    """The live receipts of one local day of whoever is just logged in, newest first: one query, for the pages."""
+    return [receipt_of(row, campaign) for row in _rows_of(campaign, person_id, day)]
+
+
+def receipts_of(campaign: Campaign, person_id: int, day: date | None = None) -> list[Receipt]:
+    """A person's live receipts in one campaign, newest first; of one local day, where it is named."""
+    found = _rows_of(campaign, person_id, day)
+    if not found:   # whoever was merged into somebody has nothing left of her own: all her ballots went along
+        survivor = accounts.surviving(person_id)
+        found = _rows_of(campaign, survivor, day) if survivor != person_id else []
+    return [receipt_of(row, campaign) for row in found]
 
 
 def receipt_on(campaign: Campaign, person_id: int, day: date, subject: Subject | None = None) -> Receipt | None:
-    """The receipt of one local day; of one subject, where it is named."""
-    for receipt in receipts_of(campaign, person_id):
-        if receipt.day == day and (subject is None or receipt.subject.id == subject.id):
-            return receipt
-    return None
+    """The receipt of one local day, the newest; of one subject, where it is named."""
+    return next((r for r in receipts_of(campaign, person_id, day) if subject is None or r.subject.id == subject.id), None)
 
 
 def by_code(campaign: Campaign, person_id: int, code: str) -> Receipt | None:
@@ -133,3 +135,18 @@ def by_code(campaign: Campaign, person_id: int, code: str) -> Receipt | None:
 
 def _live() -> Select[Ballot]:
     return select(Ballot).where(Ballot.void_no == 0)
+
+
+# Columns of the table, not objects: read at every look at a page, and never changed through them.
+_BALLOT = Ballot.__table__.c
+_OF_RECEIPT = select(Ballot.__table__).where(_BALLOT.receipt_id == bindparam("receipt_id"))
+_OF_PERSON = select(_BALLOT.receipt_id, _BALLOT.subject_id, _BALLOT.person_id, _BALLOT.day, _BALLOT.cast_at).where(
+    _BALLOT.person_id == bindparam("person"), _BALLOT.campaign_id == bindparam("campaign"), _BALLOT.void_no == 0,
+).order_by(_BALLOT.cast_at.desc(), _BALLOT.id.desc())
+_OF_DAY = _OF_PERSON.where(_BALLOT.day == bindparam("day"))
+
+
+def _rows_of(campaign: Campaign, person_id: int, day: date | None) -> Sequence[Any]:
+    which = {"person": person_id, "campaign": campaign.id}
+    rows = db.session.execute(_OF_DAY, which | {"day": day}) if day else db.session.execute(_OF_PERSON, which)
+    return rows.all()

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import g
+from flask import Response, g
 from flask_smorest import Blueprint
 
 from wxbackend import captcha, clock
+from wxbackend.accounts import service as accounts
+from wxbackend.accounts.finders import VOTER_COOKIE, sent_token
+from wxbackend.ballots import lane
 from wxbackend.ballots import service as ballots
 from wxbackend.ballots.schemas import CaptchaRequest, CaptchaSchema, CastSchema, ReceiptSchema
 from wxbackend.campaigns import service as campaigns
@@ -28,35 +31,37 @@ def new_captcha(campaign: Campaign, family: str | None = None) -> captcha.Challe
 
 @bp.route("/captchas", methods=["POST"])
 @access("voter")
-@bp.arguments(CaptchaRequest)
+@bp.arguments(CaptchaRequest())
 @bp.response(201, CaptchaSchema)
 def make_captcha(form: dict[str, Any], slug: str) -> captcha.Challenge:
     """A fresh captcha for this voter and campaign."""
-    campaign = campaigns.published(slug)
+    campaign = campaigns.live(slug)
     ballots.check_open(campaign, clock.now())
     return new_captcha(campaign, form["family"])
 
 
 @bp.route("/ballots", methods=["POST"])
-@access("voter")
-@bp.arguments(CastSchema)
+@access("voter", in_batch=True)
+@bp.arguments(CastSchema())
 @bp.response(201, ReceiptSchema)
 @bp.alt_response(200, schema=ReceiptSchema, description="the same request again")
-def cast(form: dict[str, Any], slug: str) -> tuple[Any, int]:
+def cast(form: dict[str, Any], slug: str) -> Response:
     """Cast today's ballot."""
-    campaign, at = campaigns.published(slug), clock.now()
+    campaign, token = campaigns.live(slug), sent_token(VOTER_COOKIE)
     subject = campaigns.subject_of(campaign, form["subject"])
+    ask = ballots.Ask(campaign, subject, form["grade"], form["captcha_id"], form["captcha_answer"], clock.now(), form["source"])
     try:
-        outcome = ballots.cast(campaign, subject, g.voter, form["grade"], form["captcha_id"], form["captcha_answer"], at, form["source"])
+        outcome = lane.go_on(ask, token)
     except (captcha.CaptchaExpired, captcha.CaptchaWrong, ballots.DatabaseLost) as problem:
-        raise with_fresh_captcha(problem, campaign) from problem
-    return outcome.receipt, 201 if outcome.is_new else 200
+        raise with_fresh_captcha(problem, campaign, token) from problem
+    return Response(lane.body_of(outcome), lane.status_of(outcome), mimetype="application/json")
 
 
-def with_fresh_captcha(problem: Problem, campaign: Campaign) -> Problem:
+def with_fresh_captcha(problem: Problem, campaign: Campaign, token: str) -> Problem:
     """The same refusal carrying a new challenge, where one can be had: a spent captcha is never the voter's loss."""
     db.session.rollback()
     try:
+        g.voter = accounts.voter_of(token, clock.now())
         problem.facts["captcha"] = CaptchaSchema().dump(new_captcha(campaign))
     except Exception:   # too often, or the database is away: the refusal itself still has to arrive
         db.session.rollback()

@@ -12,6 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from wxbackend import jobs, keys
 from wxbackend.accounts.models import Identity
 from wxbackend.ballots import receipts
+from wxbackend.ballots.log import service as ballot_log
 from wxbackend.campaigns import service as campaigns
 from wxbackend.campaigns.models import Campaign
 from wxbackend.extensions import db, settings
@@ -73,7 +74,8 @@ def _enter(campaign: Campaign, person_id: int, name: str, phone: str, at: dateti
     who = submissions.named(submissions.enter(campaign, person_id, submissions.EntryForm(name, phone, consents=ASKED_IN_CHAT), at))
     shown, days = f"{who.masked_name}，{who.masked_phone}", days_of(campaign, person_id)
     if submissions.promote(campaign, person_id, at) and (now := days_of(campaign, person_id)) != days:
-        return words.counted(now, next(day for day in reversed(now) if day not in days), campaign.is_open(at)) + f"记的是{shown}。"
+        newest = next(day for day in reversed(now) if day not in days)
+        return words.counted(now, newest, campaign.is_open(at), ballot_log.head_mark(campaign)) + f"记的是{shown}。"
     states = {s.state for s in submissions.of(campaign, person_id)}
     return words.entered(shown, days, "arriving" in states, "pending" in states)
 
@@ -88,7 +90,7 @@ def take_code(text: str, campaign: Campaign, person_id: int, source_key: str, at
         chat_of(campaign, person_id).notified_at = at
         return words.notice(campaign) + words.ask_both()
     submissions.tap(campaign, person_id, receipt.day, at)
-    return words.counted(days_of(campaign, person_id), receipt.day, campaign.is_open(at))
+    return words.counted(days_of(campaign, person_id), receipt.day, campaign.is_open(at), ballot_log.head_mark(campaign))
 
 
 def leave(person_id: int, at: datetime) -> str:

@@ -15,6 +15,7 @@ from wxbackend.accounts import service as accounts
 from wxbackend.accounts.models import Identity
 from wxbackend.accounts.tasks import learn
 from wxbackend.alarms import service as alarms
+from wxbackend.ballots.log import service as ballot_log
 from wxbackend.campaigns import service as campaigns
 from wxbackend.extensions import db, settings
 from wxbackend.inbox import entries, words
@@ -173,7 +174,8 @@ def _drop(submission: Submission, text: str, at: datetime) -> None:
 def _said_of(submission: Submission, announced_in: int, at: datetime) -> str:
     campaign = submission.campaign
     if submission.state == "approved" and submission.day:
-        return words.counted(entries.days_of(campaign, submission.person_id), submission.day, campaign.is_open(at))
+        days, mark = entries.days_of(campaign, submission.person_id), ballot_log.head_mark(campaign)
+        return words.counted(days, submission.day, campaign.is_open(at), mark)
     if submission.state == "pending" and submission.reading == "external" and submission.day:
         return words.external_pending(submission.day)
     if submission.state == "pending":

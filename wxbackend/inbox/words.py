@@ -58,9 +58,11 @@ def picture_in(has_entry: bool, campaign: Campaign) -> str:
     return "截图收到啦！" + notice(campaign) + ask_both()
 
 
-def counted(days: list[date], newest: date, more_to_come: bool) -> str:
+def counted(days: list[date], newest: date, more_to_come: bool, mark: str) -> str:
+    """`mark` is the ballot log's: whoever keeps the chat holds a time stamp of it."""
     tail = "明天投完再发来，又多一个。" if more_to_come else "等抽奖就好，祝您好运！"
-    return f"收好啦！{say_day(newest)}这天算上了，您现在有{len(days)}天、{len(days)}个签号。{tail}"
+    kept = f"（账本指纹 {mark}）" if mark else ""
+    return f"收好啦！{say_day(newest)}这天算上了，您现在有{len(days)}天、{len(days)}个签号。{tail}{kept}"
 
 
 def entered(who: str, days: list[date], is_looking: bool, is_pending: bool) -> str:

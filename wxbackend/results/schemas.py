@@ -20,8 +20,9 @@ class SubjectResult(Schema):
 class ResultsSchema(Schema):
     """A campaign's count."""
 
-    people = fields.Integer()
-    ballots = fields.Integer()
+    people = fields.Integer(allow_none=True, metadata={"description": "who voted, each once, as counted at `people_at`; null before"})
+    people_at = fields.AwareDateTime(allow_none=True)
+    ballots = fields.Integer(metadata={"description": "exact now"})
     subjects = fields.List(fields.Nested(SubjectResult))
 
 

@@ -7,19 +7,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import distinct, func, select
+from sqlalchemy import select
 
 from wxbackend import audit
 from wxbackend.accounts.models import Staff
 from wxbackend.ballots import tally as counting
-from wxbackend.ballots.models import Ballot
-from wxbackend.campaigns.models import Campaign, Subject
-from wxbackend.campaigns.rules import Grade
+from wxbackend.campaigns.models import Campaign
 from wxbackend.clock import say_time
 from wxbackend.draws import shown
 from wxbackend.draws.models import Award, Draw
 from wxbackend.extensions import db
 from wxbackend.problems import Problem
+from wxbackend.results import turnout
 from wxbackend.results.rules import SMALLEST_SAMPLE, SubjectFigures, safe_cell
 from wxbackend.submissions import service as submissions
 
@@ -30,11 +29,12 @@ class ResultsHidden(Problem):
 
 @dataclass(frozen=True)
 class Figures:
-    """A campaign's count: people, ballots, and each subject."""
+    """A campaign's count: its ballots and each subject, exact now; `people` as the worker counted them last, at `people_at`."""
 
-    people: int
     ballots: int
     subjects: list[SubjectFigures]
+    people: int | None
+    people_at: datetime | None
 
 
 @dataclass(frozen=True)
@@ -58,15 +58,12 @@ def figures(campaign: Campaign, at: datetime) -> Figures | None:
     """None while the campaign keeps its results to itself, and for a vote held elsewhere; by grade only whole days before the close."""
     if not campaign.is_hosted or not are_shown(campaign, at):
         return None
-    people, ballots = db.session.execute(select(func.count(distinct(Ballot.person_id)), func.count()).where(
-        Ballot.campaign_id == campaign.id, Ballot.void_no == 0)).one()
-    return Figures(people, ballots, [SubjectFigures(s.key, s.title, s.category, _counts(campaign, s, at)) for s in campaign.subjects])
-
-
-def _counts(campaign: Campaign, subject: Subject, at: datetime) -> dict[Grade, int]:
-    if at >= campaign.closes_at:
-        return counting.tally(subject)
-    return counting.stepped(subject, campaign.day(at), SMALLEST_SAMPLE)
+    cells, is_over = counting.cells(campaign), at >= campaign.closes_at
+    subjects = [SubjectFigures(s.key, s.title, s.category, counting.total(s, cells) if is_over
+                               else counting.stepped(s, cells, campaign.day(at), SMALLEST_SAMPLE)) for s in campaign.subjects]
+    counted = turnout.known([campaign.id]).get(campaign.id)
+    seen = (counted.people, counted.at) if counted else (None, None)
+    return Figures(sum(cell.counted for cell in cells), subjects, *seen)
 
 
 def winners(draw: Draw) -> list[PublicWinner]:

@@ -10,6 +10,7 @@ from wxbackend.accounts import service as accounts
 from wxbackend.accounts.merge import Facts
 from wxbackend.campaigns import service as campaigns
 from wxbackend.extensions import db
+from wxbackend.tickets import events
 from wxbackend.tickets.models import Ticket
 
 WHY = "同一个人从两个入口参加，一天只算一个签号"
@@ -56,6 +57,7 @@ def _give_up(ticket: Ticket, at: datetime) -> bool:
     if ticket.revoked_at is not None:
         return False
     ticket.revoked_at, ticket.revoked_why = at, WHY
+    events.revoked(ticket, at)
     return True
 
 

@@ -13,6 +13,7 @@ from wxbackend.accounts.models import Person
 from wxbackend.campaigns.models import Campaign
 from wxbackend.extensions import db
 from wxbackend.problems import Problem
+from wxbackend.tickets import events
 from wxbackend.tickets.models import Ticket
 
 
@@ -31,8 +32,8 @@ def person_tag(key: bytes, person_key: str) -> str:
     return hmac.new(key, f"person|{person_key}".encode(), "sha256").hexdigest()[:16]
 
 
-def grant(campaign: Campaign, person_id: int, day: date, activity: str, at: datetime, n: int = 1) -> Ticket:
-    """The person's ticket of that day and activity, made if it is not there. Raises AlreadyFrozen.
+def grant(campaign: Campaign, person_id: int, day: date, activity: str, at: datetime, n: int = 1, receipt_id: str = "") -> Ticket:
+    """The person's ticket of that day and activity, made if it is not there; `receipt_id` is the vote behind it. Raises AlreadyFrozen.
 
     The campaign's row is held shared until the end of the transaction, so that a freeze waits for grants under way
     and none slips in behind it; the trigger on `ticket` refuses whatever comes later.
@@ -42,13 +43,13 @@ def grant(campaign: Campaign, person_id: int, day: date, activity: str, at: date
     if found is None:
         try:
             with db.session.begin_nested():
-                found = _new(campaign, person_id, day, activity, n, at)
+                found = _new(campaign, person_id, day, activity, n, at, receipt_id)
         except IntegrityError:
             found = _find(campaign, person_id, day, activity, n)
     assert found is not None
     if found.revoked_at is not None:
         found.revoked_at, found.revoked_why = None, None
-        db.session.flush()
+        events.granted(found, campaign.slug, receipt_id, at)
     return found
 
 
@@ -57,7 +58,7 @@ def revoke(ticket: Ticket, why: str, at: datetime) -> None:
     _still_open(db.session.get_one(Campaign, ticket.campaign_id), at)
     if ticket.revoked_at is None:
         ticket.revoked_at, ticket.revoked_why = at, why
-        db.session.flush()
+        events.revoked(ticket, at)
 
 
 def of(campaign: Campaign, person_id: int) -> list[Ticket]:
@@ -84,9 +85,10 @@ def _find(campaign: Campaign, person_id: int, day: date, activity: str, n: int) 
                                                   Ticket.day == day, Ticket.activity == activity, Ticket.n == n))
 
 
-def _new(campaign: Campaign, person_id: int, day: date, activity: str, n: int, at: datetime) -> Ticket:
+def _new(campaign: Campaign, person_id: int, day: date, activity: str, n: int, at: datetime, receipt_id: str) -> Ticket:
     key = db.session.get_one(Person, person_id).public_id
     ticket = Ticket(campaign_id=campaign.id, person_id=person_id, day=day, activity=activity, n=n,
                     ticket_id=ticket_id(campaign.ticket_key, key, day, activity, n), granted_at=at)
     db.session.add(ticket)
+    events.granted(ticket, campaign.slug, receipt_id, at)
     return ticket
