@@ -88,7 +88,7 @@ def cast_without_captcha(demo: Demo) -> None:
         openids = next(p for p in people if p["id"] == "amei")["openids"]
         identity = accounts.find_identity(settings.account_appid, openids[settings.account_appid])
         assert identity is not None, "nobody has logged in: is INSTANCE_DIR the demo's?"
-        campaign, at, voter = campaigns.by_slug(SLUG), clock.now(), Voter(identity)
+        campaign, at, voter = campaigns.by_slug(SLUG), clock.now(), Voter.of(identity)
         subject = campaign.subjects[0]
         ballots.cast_many([ballots.Vote(campaign.id, subject.id, ballots.quota_key(campaign, subject), voter.person_id, campaign.day(at),
                                         Grade.EXCELLENT, secrets.token_hex(32), "article", "h5")], at)

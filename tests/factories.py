@@ -75,7 +75,7 @@ def make_voter(name: str = "阿美", appid: str | None = None, unionid: str | No
     hers = "u" + openid[1:] if unionid == HERS else unionid
     identity = accounts.login(WxUser(appid or settings.account_appid, openid, hers), NOON - timedelta(days=2))
     db.session.commit()
-    return Voter(identity)
+    return Voter.of(identity)
 
 
 def token_for(voter: Voter) -> str:

@@ -15,7 +15,7 @@ def test_the_older_person_stays_whichever_door_tells(campaign, account, mini):
     older, younger = account.person_id, mini.person_id
     assert older < younger
     learn(account)
-    assert (account.person_id, mini.person_id) == (older, older)
+    assert (account.identity.person_id, mini.identity.person_id) == (older, older)
     assert accounts.surviving(younger) == older and accounts.all_ids(younger) == accounts.all_ids(older) == [older, younger]
 
 

@@ -259,7 +259,7 @@ def test_who_is_not_known_behind_both_doors_is_asked_before_she_votes(site, vouc
     page = site.client.get(f"/c/{site.slug}?s=article", follow_redirects=True)
     assert page.status_code == 403 and "确认是我" in page.text and "captcha" not in page.text
     with site.inside():
-        refused = accounts.Voter(accounts.find_identity(settings.account_appid, "oA1"))
+        refused = accounts.Voter.of(accounts.find_identity(settings.account_appid, "oA1"))
         with pytest.raises(campaigns.NotJoined):
             factories.cast(site.campaign(), refused, "优", NOON)
     assert site.count(Ballot) == 0

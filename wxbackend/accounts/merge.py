@@ -21,6 +21,7 @@ from sqlalchemy import or_, select, update
 
 from wxbackend import jobs
 from wxbackend.accounts.models import Identity, Person, PersonMerge
+from wxbackend.accounts.sessions import look_again_at
 from wxbackend.extensions import db
 
 Facts = dict[str, Any]
@@ -101,6 +102,7 @@ def merge(one: int, other: int, at: datetime, why: str, unionid: str | None = No
     if len(found) == 1:
         return found[0]
     kept, absorbed = found
+    look_again_at(kept, absorbed)
     known = list(db.session.scalars(select(Person.unionid).where(Person.id.in_(found), Person.unionid.is_not(None)).order_by(Person.id)))
     _write(absorbed, merged_into_id=kept, unionid=None)   # first: a unionid stands once
     _write(kept, unionid=unionid or next(iter(known), None))

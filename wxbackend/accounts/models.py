@@ -57,6 +57,11 @@ class Identity(Base):
     first_seen_at: Mapped[datetime] = mapped_column(Instant)
     person: Mapped[Person] = relationship()
 
+    @property
+    def is_known(self) -> bool:
+        """Whether WeChat has said who this is behind every door."""
+        return self.person.unionid is not None
+
 
 class VoterToken(Base):
     """A device on which a person is logged in: a random token, kept as its hash, revocable. `door` she came by: h5, miniprogram, link."""

@@ -17,16 +17,18 @@ from wxbackend import audit, jobs
 from wxbackend.accounts.merge import all_ids, follows, hold, hold_all, hold_alone, merge, surviving, tidy
 from wxbackend.accounts.models import Identity, Person, Staff, StaffSession
 from wxbackend.accounts.rules import STAFF_SESSION_LIFE
-from wxbackend.accounts.tokens import find_token, issue_token, revoke_token, sweep_tokens, token_hash
+from wxbackend.accounts.sessions import Voter, look_again_at, voter_of
+from wxbackend.accounts.sessions import name_of as session_name_of
+from wxbackend.accounts.sessions import read as read_session
+from wxbackend.accounts.tokens import issue_token, revoke_token, sweep_tokens, token_hash
 from wxbackend.extensions import db, settings
 from wxbackend.problems import Problem
 from wxbackend.wechat import WxUser
 
 __all__ = ["NotLoggedIn", "StaffSeat", "UsernameTaken", "VirtualIdentity", "Voter", "WrongPassword", "all_ids", "check_password",
            "close_session", "create_staff", "find_identity", "follows", "hold", "hold_all", "is_unknown",
-           "issue_token", "learn_unionid", "login",
-           "merge", "open_session", "revoke_token", "seat_of", "set_password", "surviving", "sweep_tokens", "tidy", "token_hash",
-           "voter_of", "wonder"]
+           "issue_token", "learn_unionid", "login", "merge", "open_session", "read_session", "revoke_token", "seat_of", "session_name_of",
+           "set_password", "surviving", "sweep_tokens", "tidy", "token_hash", "voter_of", "wonder"]
 
 CROSSED_TRIES = 5
 DEADLOCKS = ("40P01", 1213, 1305)   # PostgreSQL's; MariaDB's, also where it took the savepoint along
@@ -51,31 +53,6 @@ class WrongPassword(Problem):
 
 class UsernameTaken(Problem):
     status, type, title = 409, "username-taken", "这个账号已经有人用了。"
-
-
-@dataclass(frozen=True)
-class Voter:
-    """A person together with the door she came through in this request; `came_by` is what her token says of it."""
-
-    identity: Identity
-    came_by: str = ""
-
-    @property
-    def person_id(self) -> int:
-        return self.identity.person_id
-
-    @property
-    def person_key(self) -> str:
-        return self.identity.person.public_id
-
-    @property
-    def appid(self) -> str:
-        return self.identity.appid
-
-    @property
-    def door(self) -> str:
-        """miniprogram, h5 (web login), or link (a message to the account first)."""
-        return "miniprogram" if self.appid == settings.miniprogram_appid else self.came_by or "h5"
 
 
 @dataclass(frozen=True)
@@ -114,7 +91,9 @@ def _learn(identity: Identity, unionid: str, at: datetime) -> Identity:
     if owner == identity.person_id:
         return identity
     if owner is None:   # of two at once the unique key refuses one, who then finds the other's (in a new transaction: no lock is kept)
-        db.session.execute(update(Person).where(Person.id == hold_alone(identity.person_id)[0]).values(unionid=unionid))
+        person_id = hold_alone(identity.person_id)[0]
+        db.session.execute(update(Person).where(Person.id == person_id).values(unionid=unionid))
+        look_again_at(person_id)
     else:
         merge(identity.person_id, owner, at, "unionid", unionid)
     db.session.expire_all()   # somebody else may have merged them while we waited
@@ -178,12 +157,6 @@ def _person(unionid: str | None, at: datetime) -> Person:
     db.session.add(person)
     db.session.flush()
     return person
-
-
-def voter_of(token: str, at: datetime) -> Voter | None:
-    """The voter a token stands for; None for one that is unknown, tampered with, revoked or over."""
-    found = find_token(token, at)
-    return None if found is None else Voter(found.identity, found.door)
 
 
 def create_staff(username: str, name: str, role: str, password: str, at: datetime) -> Staff:

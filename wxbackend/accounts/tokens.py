@@ -1,17 +1,29 @@
-"""Voter tokens: which device is whose. Random, kept as hashes, few for each identity, taken back at will."""
+"""Voter tokens: which device is whose. Random, kept as hashes, few for each identity, taken back at will.
+
+A token begins with the shard of its owner in Redis, and so does its hash: her session is found on the node where her other values are.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import re
 import secrets
+from collections.abc import Iterable
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import delete, select, update
+from sqlalchemy.orm import joinedload
 
+from wxbackend import store
 from wxbackend.accounts.models import Identity, VoterToken
 from wxbackend.accounts.rules import VOTER_TOKEN_LIFE
 from wxbackend.extensions import db
 
+SHARD_CHARS, SHARD = 3, re.compile("[0-9a-f]{3}")
+KEPT_SECONDS = 600          # how long a session stays in Redis
+ASK_THE_DATABASE = "-"      # kept in its place, and longer than what a slow reader of the old state may still put there
 MOST_DEVICES = 5        # live tokens of one identity; the oldest gives way
 SWEEP_ONE_IN, SWEPT_AT_ONCE = 50, 200
 
@@ -31,7 +43,7 @@ def issue_token(identity: Identity, at: datetime, door: str = "h5", replaces: st
         _revoke(at, VoterToken.id.in_(live[MOST_DEVICES - 1:]))
     if secrets.randbelow(SWEEP_ONE_IN) == 0:
         sweep_tokens(at)
-    token, ends = secrets.token_urlsafe(32), at + VOTER_TOKEN_LIFE
+    token, ends = store.shard_of(identity.person.public_id) + secrets.token_urlsafe(32), at + VOTER_TOKEN_LIFE
     db.session.add(VoterToken(token_hash=token_hash(token), identity_id=identity.id, door=door, issued_at=at, expires_at=ends))
     db.session.flush()
     return token, ends
@@ -39,7 +51,8 @@ def issue_token(identity: Identity, at: datetime, door: str = "h5", replaces: st
 
 def find_token(token: str, at: datetime) -> VoterToken | None:
     """The device of a token; None for one that is unknown, tampered with, revoked or over."""
-    found = db.session.scalar(select(VoterToken).where(VoterToken.token_hash == token_hash(token)))
+    query = select(VoterToken).where(VoterToken.token_hash == token_hash(token))
+    found = db.session.scalar(query.options(joinedload(VoterToken.identity).joinedload(Identity.person)))
     return None if found is None or found.revoked_at is not None or found.expires_at <= at else found
 
 
@@ -57,9 +70,24 @@ def sweep_tokens(at: datetime) -> int:
 
 
 def token_hash(token: str) -> str:
-    # Tokens are 256 random bits: a plain hash is enough, there is nothing to guess.
-    return hashlib.sha256(token.encode()).hexdigest()
+    """The shard, and 61 hex characters of SHA-256. Tokens are 256 random bits: a plain hash is enough, there is nothing to guess."""
+    shard = token[:SHARD_CHARS] if SHARD.fullmatch(token[:SHARD_CHARS]) else "0" * SHARD_CHARS
+    return shard + hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()[:64 - SHARD_CHARS]
 
 
-def _revoke(at: datetime, *which: object) -> None:
-    db.session.execute(update(VoterToken).where(VoterToken.revoked_at.is_(None), *which).values(revoked_at=at))  # type: ignore[arg-type]
+def session_name(hashed: str) -> str:
+    """Under which name the session of a token's hash is kept in Redis; its hash tag is the one of its owner's other values."""
+    return f"{{{hashed[:SHARD_CHARS]}}}:session:{hashed}"
+
+
+def look_again(token_hashes: Iterable[str]) -> None:
+    """The next requests with these tokens ask the database. Said before a change is committed: until then it has the old answer."""
+    with contextlib.suppress(store.StoreAway):   # then nobody reads from there either, and what is kept there ends by itself
+        for one in token_hashes:
+            store.put(session_name(one), ASK_THE_DATABASE, 2 * KEPT_SECONDS)
+
+
+def _revoke(at: datetime, *which: Any) -> None:
+    those = (VoterToken.revoked_at.is_(None), *which)
+    look_again(db.session.scalars(select(VoterToken.token_hash).where(*those)))
+    db.session.execute(update(VoterToken).where(*those).values(revoked_at=at))

@@ -37,7 +37,7 @@ def fill(at: datetime, say: Say) -> Campaign:
     say(f"two campaigns published, open until {hosted.say(hosted.closes_at)}")
     people = crowd(VOTERS, chance)
     known = {c.number: WxUser(settings.account_appid, c.openid, "u" + c.openid[1:]) for c in people}
-    voters = {number: Voter(accounts.login(user, hosted.opens_at)) for number, user in known.items()}
+    voters = {number: Voter.of(accounts.login(user, hosted.opens_at)) for number, user in known.items()}
     db.session.commit()
     for day_start in days_of(hosted, at):
         count = _one_day(hosted, people, voters, day_start, at, chance)

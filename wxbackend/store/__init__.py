@@ -11,15 +11,20 @@ from typing import TYPE_CHECKING
 from wxbackend.store.connection import StoreAway, StoreRefused
 from wxbackend.store.local import Limit, Verdict
 from wxbackend.store.service import (
+    Admission,
+    Admitted,
     StillLocked,
+    admit,
     drop,
     get,
     init_app,
     lock,
+    name_of,
     ping,
     pop_once,
     put,
     put_once,
+    shard_of,
     take,
     take_locally,
 )
@@ -33,5 +38,5 @@ else:
             return connection().kind
         raise AttributeError(name)
 
-__all__ = ["Limit", "StillLocked", "StoreAway", "StoreRefused", "Verdict", "drop", "get", "init_app", "kind", "lock", "ping",
-           "pop_once", "put", "put_once", "take", "take_locally"]
+__all__ = ["Admission", "Admitted", "Limit", "StillLocked", "StoreAway", "StoreRefused", "Verdict", "admit", "drop", "get", "init_app",
+           "kind", "lock", "name_of", "ping", "pop_once", "put", "put_once", "shard_of", "take", "take_locally"]

@@ -9,6 +9,7 @@ import random
 import secrets
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -26,10 +27,10 @@ class StillLocked(Exception):
 
 
 class Script:
-    """A Lua file beside this one, called by its hash and sent in full only to a server that does not know it."""
+    """Lua files beside this one, called by their hash and sent in full only to a server that does not know them."""
 
-    def __init__(self, name: str) -> None:
-        self.text = Path(__file__).with_name(name).read_text(encoding="utf-8")
+    def __init__(self, *names: str) -> None:
+        self.text = "".join(Path(__file__).with_name(name).read_text(encoding="utf-8") for name in names)
         self.sha = hashlib.sha1(self.text.encode()).hexdigest()
 
     def __call__(self, client: redis.Redis, keys: Sequence[str], args: Sequence[Any]) -> Any:
@@ -38,8 +39,27 @@ class Script:
         except NoScriptError:
             return client.eval(self.text, len(keys), *keys, *args)
 
+    def each(self, client: redis.Redis, calls: Sequence[tuple[Sequence[str], Sequence[Any]]]) -> list[Any]:
+        """Many calls, one round trip. Each call stands alone: a server that learns the script between two of them runs none twice."""
+        answers = self._sent(client, calls)
+        missed = [n for n, answer in enumerate(answers) if isinstance(answer, NoScriptError)]
+        if missed:
+            client.script_load(self.text)
+            for n, answer in zip(missed, self._sent(client, [calls[n] for n in missed]), strict=True):
+                answers[n] = answer
+        for answer in answers:
+            if isinstance(answer, Exception):
+                raise answer
+        return answers
 
-TAKE, UNLOCK = Script("take.lua"), Script("unlock.lua")
+    def _sent(self, client: redis.Redis, calls: Sequence[tuple[Sequence[str], Sequence[Any]]]) -> list[Any]:
+        with client.pipeline(transaction=False) as pipeline:
+            for keys, args in calls:
+                pipeline.evalsha(self.sha, len(keys), *keys, *args)
+            return pipeline.execute(raise_on_error=False)
+
+
+TAKE, ADMIT, UNLOCK = Script("limits.lua", "take.lua"), Script("limits.lua", "admit.lua"), Script("unlock.lua")
 
 
 def init_app(app: Flask) -> None:
@@ -95,6 +115,58 @@ def take(limits: Sequence[Limit]) -> Verdict:
     args = [number for limit in limits for number in (limit.count, limit.per_seconds * 1000)]
     allowed, wait_ms, refusing = connection().run(lambda c: TAKE(c, keys, args))
     return Verdict(True) if allowed else Verdict(False, max(1, math.ceil(wait_ms / 1000)), limits[refusing - 1].name)
+
+
+@dataclass(frozen=True)
+class Admission:
+    """What one vote asks of Redis. `flag`, `once` and the limit's name stand under the owner whom the session names (see `name_of`)."""
+
+    session: str                # name of the session's value
+    flag: str                   # refuses at once where it stands, and is set where the call passes
+    flag_value: str
+    flag_seconds: float
+    once: str                   # the value that serves once
+    limit: Limit
+
+
+@dataclass(frozen=True)
+class Admitted:
+    """`word`: unknown, flagged, often, spent or passed, as admit.lua says them."""
+
+    word: str
+    session: str = ""
+    value: str = ""
+    retry_after_seconds: int = 0
+
+
+def admit(asks: Sequence[Admission]) -> list[Admitted]:
+    """Each ask's session, flag, limit and once-value in one step, all of them in one round trip; answers in order.
+
+    Away: StoreAway, and some may have been counted and taken. Whoever passed and is not served afterwards is given a fresh value.
+    """
+    redis = connection()
+    answers = redis.run(lambda c: ADMIT.each(c, [_admission(ask, redis.namespace) for ask in asks]))
+    return [Admitted(word, session, value, math.ceil(wait_ms / 1000)) for word, session, value, wait_ms in answers]
+
+
+def _admission(ask: Admission, namespace: str) -> tuple[list[str], list[Any]]:
+    tag, limit = ask.session.partition("}")[0] + "}:", ask.limit
+    return [f"{namespace}:v:{ask.session}"], [f"{namespace}:v:{tag}", f"{namespace}:t:{tag}", ask.flag, ask.flag_value,
+                                              _ms(ask.flag_seconds), ask.once, f"{limit.name}:{limit.per_seconds}", limit.count,
+                                              limit.per_seconds * 1000]
+
+
+SHARDS = 4096   # hash tags in use: enough to spread over any cluster, too few to tell anybody by
+
+
+def shard_of(owner: str) -> str:
+    """Three hex characters: the hash tag under which everything of one owner lies, on one node of a cluster."""
+    return f"{int.from_bytes(hashlib.sha256(owner.encode()).digest()[:2]) % SHARDS:03x}"
+
+
+def name_of(owner: str, what: str) -> str:
+    """A value's or a limit's name under its owner: "{0a3}:<owner>:captcha"."""
+    return f"{{{shard_of(owner)}}}:{owner}:{what}"
 
 
 def take_locally(limits: Sequence[Limit], at: datetime) -> Verdict:

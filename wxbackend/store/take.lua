@@ -1,44 +1,10 @@
--- Count one call against all limits, or against none.
--- KEYS[i]        one hash per limit: w = window number, c = calls in it, p = calls in the one before
+-- Count one call against all limits, or against none (limits.lua).
+-- KEYS[i]        one hash per limit
 -- ARGV[2i-1]     how many calls limit i allows
 -- ARGV[2i]       within how many milliseconds
--- Returns {1, 0, 0}, or {0, milliseconds until the last refusing limit opens, its number i}; refused calls are not counted.
--- Sliding window counter: the window before counts by the share of it that still lies inside the last `per` milliseconds.
--- The server's own clock decides, so that all processes agree.
-local t = redis.call('TIME')
-local now = tonumber(t[1]) * 1000 + math.floor(tonumber(t[2]) / 1000)
-local counts, wait, refusing = {}, 0, 0
-
-for i = 1, #KEYS do
-  local most, per = tonumber(ARGV[2 * i - 1]), tonumber(ARGV[2 * i])
-  local window = math.floor(now / per)
-  local passed = now - window * per
-  local kept = redis.call('HMGET', KEYS[i], 'w', 'c', 'p')
-  local w, c, p = tonumber(kept[1] or -1), tonumber(kept[2] or 0), tonumber(kept[3] or 0)
-  if w == window - 1 then
-    p, c = c, 0
-  elseif w < window then   -- a clock set back (w > window) keeps the counts
-    p, c = 0, 0
-  end
-  if p * (1 - passed / per) + c > most - 1 then
-    local open
-    if c <= most - 1 then
-      open = per * (1 - (most - 1 - c) / p) - passed              -- later in this window
-    else
-      open = per - passed + per * (1 - (most - 1) / c)            -- in the next one, where c counts as p
-    end
-    if open >= wait then
-      wait, refusing = open, i
-    end
-  end
-  counts[i] = { window, c + 1, p, per }
-end
-
+-- Returns {1, 0, 0}, or {0, milliseconds until the last refusing limit opens, its number i}.
+local wait, refusing = count(KEYS, ARGV)
 if refusing > 0 then
-  return { 0, math.ceil(wait), refusing }
-end
-for i, n in ipairs(counts) do
-  redis.call('HSET', KEYS[i], 'w', n[1], 'c', n[2], 'p', n[3])
-  redis.call('PEXPIRE', KEYS[i], 2 * n[4])
+  return { 0, wait, refusing }
 end
 return { 1, 0, 0 }
