@@ -14,10 +14,10 @@ export UV_PYTHON_DOWNLOADS
 INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --progress-bar off --require-hashes -r
 NAMES := awk '/^Collecting /{split($$2, name, /[=[]/); print "  " name[1]; fflush()}'
 
-.PHONY: run test check bench-start clean-demo lock format help
+.PHONY: run test check bench bench-growth bench-rush bench-captcha bench-start drill clean-demo lock format help
 
 help:
-	@echo "make run | test | check | bench-start | clean-demo | lock"
+	@echo "make run | test | check | bench | bench-growth | bench-rush | bench-captcha | bench-start | drill | clean-demo | lock"
 
 run: $(STAMPS)/run
 	@$(BIN)/python app.py
@@ -29,8 +29,24 @@ check: $(STAMPS)/dev
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy --no-error-summary
 
+# BENCH="--rounds 3 --seconds 2" hands options on; bench/README.md says how to read the figures.
+bench: $(STAMPS)/dev
+	@$(BIN)/python -m bench.votes $(BENCH)
+
+bench-growth: $(STAMPS)/dev
+	@$(BIN)/python -m bench.growth $(BENCH)
+
+bench-rush: $(STAMPS)/dev
+	@$(BIN)/python -m bench.rush $(BENCH)
+
+bench-captcha: $(STAMPS)/dev
+	@$(BIN)/python -m bench.captcha $(BENCH)
+
 bench-start: $(STAMPS)/dev
 	@$(BIN)/python -m bench.start
+
+drill: $(STAMPS)/dev
+	@$(BIN)/python -m bench.drill $(DRILL)
 
 clean-demo:
 	@rm -rf instance && echo "the demo's data are gone; make run begins afresh"

@@ -50,6 +50,8 @@ class Settings:
     trusted_proxies: int = setting("how many reverse proxies stand in front and set X-Forwarded-*", 0)
     threads: int = setting("threads of one server process; the database pool is sized to it", 16)
     workers: int = setting("server processes; more than one needs a Redis server", 1)
+    vote_queue: int = setting("votes that may wait in one process for their batch; more are told at once to try again", 256)
+    compress: bool = setting("gzip pages, JSON and static files for whoever accepts it; false where a proxy is to do it", True)
     log_level: str = setting("debug, info, warning or error", "info")
     max_body_bytes: int = setting("largest request body outside uploads", 65_536)
     max_image_bytes: int = setting("largest screenshot accepted", 10_485_760)
@@ -89,7 +91,7 @@ class Settings:
             yield f"ENVIRONMENT is {self.environment!r}: use demo, test or production"
         if self.log_level not in LOG_LEVELS:
             yield f"LOG_LEVEL is {self.log_level!r}: use {', '.join(LOG_LEVELS)}"
-        for name in ("threads", "workers", "max_body_bytes", "max_image_bytes", "wechat_timeout_seconds"):
+        for name in ("threads", "workers", "vote_queue", "max_body_bytes", "max_image_bytes", "wechat_timeout_seconds"):
             if getattr(self, name) <= 0:
                 yield f"{name.upper()} must be more than 0"
         if self.account_kind not in ACCOUNT_KINDS:

@@ -26,6 +26,7 @@ from config.settings import Settings
 from tests.sites import Site
 from wxbackend import create_app
 from wxbackend.accounts import service as accounts
+from wxbackend.ballots import committer
 from wxbackend.campaigns import service as campaigns
 from wxbackend.clock import Clock
 from wxbackend.extensions import db
@@ -100,6 +101,7 @@ def make_app(migrated: Path, tmp_path: Path) -> Iterator[Callable[..., Flask]]:
 
     yield make
     for app in made:
+        committer.stop(app)
         with app.app_context():
             db.session.remove()
             db.engine.dispose()
@@ -133,7 +135,7 @@ def renew(app: Flask, migrated: Path) -> None:
     app.extensions["clock"] = Clock()
     app.extensions["store"].namespace = f"t{os.getpid()}-{next(_names)}"
     app.extensions["store_buckets"] = Buckets()
-    for made_anew in ("wechat", "inbox_intake"):
+    for made_anew in ("wechat", "inbox_intake", "live_campaigns", "log_heads"):
         app.extensions.pop(made_anew, None)
 
 
@@ -142,6 +144,7 @@ def inside(app: Flask) -> Iterator[Flask]:
     """With its context pushed; SQLite's connections are closed behind, since the next test finds another file in that place."""
     with app.app_context():
         yield app
+        committer.stop(app)
         db.session.remove()
         if db.engine.dialect.name == "sqlite":
             db.engine.dispose()

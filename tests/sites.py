@@ -15,6 +15,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from tests import factories
+from wxbackend.ballots import committer
 from wxbackend.campaigns import service as campaigns
 from wxbackend.campaigns.models import Campaign
 from wxbackend.extensions import db
@@ -48,7 +49,7 @@ class Site:
         self.turns += 1
         self.app.extensions["store"].namespace = f"site{self.turns}"
         self.app.extensions["store_buckets"] = Buckets()
-        for made_anew in ("inbox_intake", "inbox_counter", "inbox_rung"):
+        for made_anew in ("inbox_intake", "inbox_counter", "inbox_rung", "live_campaigns", "log_heads"):
             self.app.extensions.pop(made_anew, None)
         self.client = self.app.test_client()
         self.now(factories.NOON)
@@ -63,6 +64,7 @@ class Site:
         """With the app's context, closed behind: on SQLite an open transaction would keep the requests out."""
         with self.app.app_context():
             yield
+            committer.stop(self.app)
             db.session.remove()
             db.engine.dispose()
 

@@ -19,11 +19,11 @@ HOUSE = ROOT / "wxbackend"
 # demo, which starts a server, and the commands.
 ORDER = ["extensions", "shapes", "keys", "clock", "problems", "audit", "alarms", "store", "jobs", "wechat", "web", "accounts",
          "campaigns", "notices", "tickets", "captcha", "ballots", "submissions", "draws", "results", "inbox", "admin", "pages", "apidocs",
-         "health", "doctor", "logs", "factory", "launch", "demo", "cli"]
+         "health", "doctor", "logs", "compress", "factory", "launch", "front", "demo", "cli"]
 KEEPERS = {"redis": "store", "fakeredis": "store", "wechatpy": "wechat", "xmltodict": "wechat", "zxingcpp": "submissions",
-           "argon2": "accounts", "prometheus_client": "web health"}
+           "argon2": "accounts", "prometheus_client": "web health ballots"}
 # Edges read the clock and pass `at` on; services receive it. tokens.py measures the life of WeChat's access token, which no campaign sees.
-EDGES = {"views.py", "cli.py", "tasks.py", "finders.py", "worker.py", "me.py", "clock.py", "health.py"}
+EDGES = {"views.py", "lane.py", "cli.py", "tasks.py", "finders.py", "worker.py", "me.py", "clock.py", "health.py"}
 EDGE_ROOMS = {"admin", "pages", "demo"}
 WALL_CLOCK_ALLOWED = {"clock.py", "wechat/tokens.py", "demo/prepare.py", "demo/serve.py"}
 

@@ -20,7 +20,7 @@ ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", ROOT / "README.zh-CN.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
 READMES = PAGES[:2]
 LINK = re.compile(r"\]\(([^)\s]+)\)|<img src=\"([^\"]+)\"")
-COMMAND = re.compile(r"flask --app app ([a-z]+)(?: ([a-z]+)\b)?")
+COMMAND = re.compile(r"flask --app app ([a-z]+)(?: ([a-z-]+)\b)?")
 PLUGINS = {"db"}   # Flask-Migrate's own group
 
 

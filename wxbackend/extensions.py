@@ -103,7 +103,10 @@ def engine_options(url: str, threads: int) -> dict[str, Any]:
         return options | {"connect_args": {"timeout": 15, "check_same_thread": False}}
     options |= {"pool_pre_ping": True, "pool_recycle": 1800, "isolation_level": "READ COMMITTED"}
     if url.startswith(("mysql", "mariadb")):
-        options["connect_args"] = {"charset": "utf8mb4", "connect_timeout": 5, "init_command": "SET time_zone = '+00:00'"}
+        # A server that vanishes without a word (power, a frozen machine) is given up; five minutes let the longest migration pass.
+        options["connect_args"] = {"charset": "utf8mb4", "connect_timeout": 5, "read_timeout": 300, "write_timeout": 300,
+                                   "init_command": "SET time_zone = '+00:00'"}
     else:
-        options["connect_args"] = {"connect_timeout": 5}
+        options["connect_args"] = {"connect_timeout": 5, "keepalives_idle": 30, "keepalives_interval": 5, "keepalives_count": 3,
+                                   "tcp_user_timeout": 15_000}
     return options

@@ -11,17 +11,17 @@ from flask import Blueprint, Flask
 from flask_smorest import Blueprint as ApiBlueprint
 
 from config.settings import ROOT, Settings, SettingsError
-from wxbackend import apidocs, clock, health, logs, problems, store, web
+from wxbackend import apidocs, clock, compress, health, logs, problems, store, web
 from wxbackend.doctor.faults import in_chinese
 from wxbackend.extensions import api, csrf, db, engine_options, migrate, prepare_engine
 
 # In the order of the rooms; each has `views` with `bp` (pages) and `api_bp`, or an api `bp`.
-VIEWS = ("accounts.views", "campaigns.views", "notices.views", "ballots.views", "submissions.views", "submissions.me", "draws.views",
-         "results.views", "inbox.views", "admin.views", "admin.api", "pages.views", "pages.jssdk")
+VIEWS = ("accounts.views", "campaigns.views", "notices.views", "ballots.views", "ballots.log.views", "submissions.views", "submissions.me",
+         "draws.views", "results.views", "inbox.views", "admin.views", "admin.api", "pages.views", "pages.jssdk")
 TASKS = ("accounts.tasks", "ballots.merge", "tickets.merge", "submissions.merge",   # what follows a merge of persons, in this order
-         "notices.service", "draws.tasks", "inbox.tasks", "doctor.tasks")
-COMMANDS = ("campaigns.cli:campaigns_cli", "ballots.cli:ballots_cli", "draws.cli:draws_cli", "jobs.cli:worker", "cli:staff_cli",
-            "doctor.cli:doctor", "cli:merges", "cli:problems", "cli:demo")
+         "notices.service", "ballots.log.tasks", "draws.tasks", "results.tasks", "inbox.tasks", "doctor.tasks")
+COMMANDS = ("campaigns.cli:campaigns_cli", "ballots.cli:ballots_cli", "ballots.log.cli:log_cli", "draws.cli:draws_cli", "jobs.cli:worker",
+            "cli:staff_cli", "doctor.cli:doctor", "cli:merges", "cli:problems", "cli:demo")
 
 
 def create_app(settings: Settings | None = None) -> Flask:
@@ -48,11 +48,13 @@ def create_app(settings: Settings | None = None) -> Flask:
     api.init_app(app, spec_kwargs={"extra_plugins": [apidocs.Finish(app)]})
     problems.init_app(app)
     _rooms(app)
+    import_module("wxbackend.ballots.committer").init_app(app)
     if settings.may_move_clock:
         app.register_blueprint(import_module("wxbackend.demo.views").bp)
     health.init_app(app)
     apidocs.init_app(app)
     web.init_app(app)
+    compress.init_app(app)
     return app
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import sys
 import traceback
@@ -25,6 +26,16 @@ def _named(error: BaseException) -> str:
     return f"{kind.__name__}: {error}" if speaks else f"{kind.__module__}.{kind.__name__}"
 
 
+class CalmLogger(structlog.PrintLogger):
+    """One that says nothing where nothing can be written (a full disk): what it would have told of must go on."""
+
+    def msg(self, message: str) -> None:
+        with contextlib.suppress(OSError):
+            super().msg(message)
+
+    log = debug = info = warn = warning = fatal = failure = err = error = critical = exception = msg
+
+
 def init_app(app: Flask) -> None:
     settings = app.extensions["settings"]
     level = getattr(logging, settings.log_level.upper(), logging.INFO)
@@ -37,4 +48,4 @@ def init_app(app: Flask) -> None:
         wrapper_class=structlog.make_filtering_bound_logger(level),
         processors=[structlog.contextvars.merge_contextvars, structlog.processors.add_log_level,
                     structlog.processors.TimeStamper("iso", utc=True), structlog.processors.ExceptionRenderer(told), renderer],
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+        logger_factory=lambda *_: CalmLogger(sys.stderr))

@@ -129,11 +129,14 @@ def render(problem: Problem) -> Response:
     else:
         staff = request.path.startswith("/admin")
         response = Response(render_template("admin/problem.html" if staff else "pages/problem.html", problem=problem), problem.status)
-    response.headers.update(problem.headers)
-    if problem.status == 401 and wants_json():
-        response.headers["WWW-Authenticate"] = "Bearer"
+    response.headers.update(headers_of(problem) if wants_json() else problem.headers)
     response.headers["Cache-Control"] = "no-store"
     return response
+
+
+def headers_of(problem: Problem) -> dict[str, str]:
+    """What a program is told beside the body."""
+    return problem.headers | ({"WWW-Authenticate": "Bearer"} if problem.status == 401 else {})
 
 
 def _from_http(error: HTTPException) -> ResponseReturnValue:

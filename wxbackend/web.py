@@ -43,14 +43,17 @@ class ForgedIdentity(Problem):
     hint = "请从公众号的文章或菜单重新进入。"
 
 
-def access(kind: str, *, writes: bool = False, max_bytes: int | None = None, takes_image: bool = False) -> Callable[[F], F]:
+def access(kind: str, *, writes: bool = False, max_bytes: int | None = None, takes_image: bool = False,
+           in_batch: bool = False) -> Callable[[F], F]:
     """Declare who may call a view. `writes` marks a GET that writes (SQLite takes its lock at once);
-    `max_bytes` raises the body limit above the setting's, `takes_image` by the largest screenshot."""
+    `max_bytes` raises the body limit above the setting's, `takes_image` by the largest screenshot.
+    `in_batch`: the view itself has its caller found, together with others who call at the same moment."""
     if kind not in KINDS:
         raise ValueError(kind)
 
     def declare(view: F) -> F:
         view.access, view.writes, view.max_bytes, view.takes_image = kind, writes, max_bytes, takes_image  # type: ignore[attr-defined]
+        view.in_batch = in_batch  # type: ignore[attr-defined]
         return view
 
     return declare
@@ -78,7 +81,7 @@ def init_app(app: Flask) -> None:
         n = settings_of(app).trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=n, x_proto=n, x_host=n)  # type: ignore[method-assign]
     app.before_request(_admit)
-    app.after_request(_headers)
+    app.after_request(_add_headers(app))
     app.register_error_handler(CSRFError, lambda _e: _expired())
     app.jinja_env.globals["asset"] = asset
     app.view_functions["static"] = access("public")(_static(app.view_functions["static"]))
@@ -93,8 +96,8 @@ def asset(name: str) -> str:
     known: dict[str, str] = current_app.extensions.setdefault("assets", {})
     if name not in known:
         raw = Path(current_app.static_folder or "", name).read_bytes()
-        known[name] = hashlib.sha256(raw).hexdigest()[:10]
-    return url_for("static", filename=name, v=known[name])
+        known[name] = url_for("static", filename=name, v=hashlib.sha256(raw).hexdigest()[:10])
+    return known[name]
 
 
 def _static(view: Callable[..., Any]) -> Callable[..., Response]:
@@ -129,7 +132,7 @@ def _admit() -> None:
         _refuse_claims(body)
         if request.method not in SAFE_METHODS and _is_browsers():
             csrf.protect()
-    if kind in _finders:
+    if kind in _finders and not getattr(view, "in_batch", False):
         setattr(g, kind, _finders[kind]())
 
 
@@ -192,15 +195,26 @@ def _expired() -> Response:
     return render(FormExpired())
 
 
-def _headers(response: Response) -> Response:
-    reads_only.set(False)
-    framed_by = settings.wechat_open_root if settings.is_demo else "'none'"   # the simulated phone frames the demo's pages
+def headers_of(app: Flask) -> dict[str, str]:
+    """What goes out with every answer that does not say otherwise."""
+    ours = settings_of(app)
+    framed_by = ours.wechat_open_root if ours.is_demo else "'none'"   # the simulated phone frames the demo's pages
     policy = ("default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; media-src 'self'; connect-src 'self'; "
               f"form-action 'self'; base-uri 'none'; frame-ancestors {framed_by}")
-    response.headers.setdefault("Content-Security-Policy", policy)
-    response.headers.setdefault("X-Content-Type-Options", "nosniff")
-    response.headers.setdefault("Referrer-Policy", "same-origin")
-    response.headers.setdefault("Cache-Control", "no-store")
-    if settings.public_url.startswith("https://"):
-        response.headers.setdefault("Strict-Transport-Security", "max-age=31536000")
-    return response
+    headers = {"Content-Security-Policy": policy, "X-Content-Type-Options": "nosniff", "Referrer-Policy": "same-origin",
+               "Cache-Control": "no-store"}
+    if ours.public_url.startswith("https://"):
+        headers["Strict-Transport-Security"] = "max-age=31536000"
+    return headers
+
+
+def _add_headers(app: Flask) -> Callable[[Response], Response]:
+    usual = headers_of(app)
+
+    def add(response: Response) -> Response:
+        reads_only.set(False)
+        for name, value in usual.items():
+            response.headers.setdefault(name, value)
+        return response
+
+    return add

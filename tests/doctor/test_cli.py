@@ -34,8 +34,8 @@ def test_a_sound_installation_is_told_so_in_one_go(clinic):
 
 def test_every_check_was_asked_for():
     assert set(REGISTRY) == {
-        "settings", "database", "migrations", "redis", "storage", "worker", "alarms", "clock", "public-url", "callback", "domain-files",
-        "relay", "account-token", "miniprogram-token", "callback-ips", "features", "unionid", "account-qr", "templates"}
+        "settings", "database", "migrations", "redis", "storage", "worker", "alarms", "power-cut", "clock", "public-url", "callback",
+        "domain-files", "relay", "account-token", "miniprogram-token", "callback-ips", "features", "unionid", "account-qr", "templates"}
 
 
 def test_nothing_secret_or_personal_is_ever_printed(clinic, capfd, monkeypatch):

@@ -5,15 +5,15 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 import time
 import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from bench.parts import environment_of, granian
+from bench.parts.server import TARGET
 from config.settings import Settings
-from tests.conftest import SECRETS
 from tests.journeys.conftest import free_port
 
 
@@ -34,12 +34,9 @@ class Server:
 
 def start(settings: Settings, port: int | None = None) -> Server:
     """One granian worker with eight threads; not yet ready."""
-    names = (*SECRETS, "environment", "instance_dir", "database_url", "redis_url", "store_namespace", "log_level")
-    env = os.environ | {name.upper(): str(getattr(settings, name)) for name in names}
     port = port or free_port()
-    command = [sys.executable, "-m", "granian", "--interface", "wsgi", "--factory", "--host", "127.0.0.1", "--port", str(port),
-               "--workers", "1", "--blocking-threads", "8", "--log-level", "error", "app:create_app"]
-    return Server(port, subprocess.Popen(command, env=env, start_new_session=True))
+    command = granian(port, 8, 1, TARGET, "--log-level", "error")
+    return Server(port, subprocess.Popen(command, env=os.environ | environment_of(settings), start_new_session=True))
 
 
 def wait_until_ready(servers: Sequence[Server], seconds: float = 60) -> None:

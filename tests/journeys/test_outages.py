@@ -7,7 +7,7 @@ from sqlalchemy.exc import OperationalError
 
 from tests.factories import NOON, PASSWORD, bearer, make_campaign, make_staff, make_voter, staff_bearer
 from tests.journeys.conftest import ANSWER, World, free_port
-from wxbackend.ballots import service as ballots
+from wxbackend.ballots import batches
 from wxbackend.ballots.models import Ballot
 from wxbackend.extensions import db
 
@@ -75,7 +75,7 @@ def test_a_database_lost_after_the_captcha_was_spent_costs_no_second_look(small_
     with small_world.app.app_context():
         make_campaign()
     small_world.at(NOON)
-    mini, write, falls = small_world.mini(small_world.person("阿美")), ballots._write, [True, True]
+    mini, write, falls = small_world.mini(small_world.person("阿美")), batches.write, [True, True]
 
     def fall_twice(*args):
         if falls:
@@ -83,7 +83,7 @@ def test_a_database_lost_after_the_captcha_was_spent_costs_no_second_look(small_
             raise OperationalError("INSERT", {}, Exception("connection refused"))
         return write(*args)
 
-    monkeypatch.setattr(ballots, "_write", fall_twice)
+    monkeypatch.setattr(batches, "write", fall_twice)
     lost = mini.vote("futian-2021-reform")
     assert (lost.status_code, lost.json()["type"]) == (503, "/problems/vote-not-kept")
     assert lost.headers["Retry-After"] and "connection" not in lost.text

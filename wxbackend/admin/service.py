@@ -13,7 +13,6 @@ from sqlalchemy import distinct, func, not_, select
 from wxbackend.accounts import service as accounts
 from wxbackend.accounts.models import Staff
 from wxbackend.audit.models import AuditEntry
-from wxbackend.ballots import service as ballots
 from wxbackend.ballots import tally as counting
 from wxbackend.ballots.decisions import is_uncounted
 from wxbackend.ballots.models import Ballot, Tally
@@ -70,7 +69,7 @@ class WinnersTold:
 
 
 def counts(campaign: Campaign) -> Counts:
-    cast = sum(cell.counted for cell in counting.cells(campaign))
+    ballots = sum(cell.counted for cell in counting.cells(campaign))
     tickets, holders = db.session.execute(select(func.count(), func.count(distinct(Ticket.person_id))).where(*_granted(campaign))).one()
     sent = Submission.campaign_id == campaign.id
     states = _pairs(select(Submission.state, func.count()).where(sent).group_by(Submission.state))
@@ -79,7 +78,7 @@ def counts(campaign: Campaign) -> Counts:
     oldest = db.session.scalar(select(func.min(Submission.arrived_at)).where(sent, Submission.state == "pending"))
     voters = select(func.count(distinct(Ballot.person_id))).where(*_counted(campaign))
     people = db.session.scalar(voters if campaign.is_hosted else select(func.count(distinct(Submission.person_id))).where(sent)) or 0
-    return Counts(people, cast, tickets, holders, states, automatic, oldest)
+    return Counts(people, ballots, tickets, holders, states, automatic, oldest)
 
 
 def by_source(campaign: Campaign, today: date) -> list[SourceRow]:
@@ -129,9 +128,8 @@ def votes(campaigns: Sequence[Campaign]) -> dict[int, tuple[int | None, int]]:
 
 
 def _counted(campaign: Campaign) -> tuple[Any, ...]:
-    """The campaign's ballots that count, by the index on the quota."""
-    keys = {ballots.quota_key(campaign, subject) for subject in campaign.subjects}
-    return Ballot.quota_key.in_(keys), Ballot.void_no == 0, not_(is_uncounted())
+    """The campaign's ballots that count."""
+    return Ballot.campaign_id == campaign.id, Ballot.void_no == 0, not_(is_uncounted())
 
 
 def _granted(campaign: Campaign) -> tuple[Any, Any]:

@@ -28,7 +28,8 @@ PR_SET_PDEATHSIG = 1
 
 def main() -> None:
     if os.environ.get("ENVIRONMENT", "demo") != "demo":
-        sys.exit("python app.py runs the demo. In production: granian --interface wsgi --factory app:create_app (see docs/operators.md)")
+        sys.exit("python app.py runs the demo. In production: granian --interface rsgi --factory wxbackend.front:create "
+                 "(see docs/operators.md)")
     wanted = int(os.environ.get("PORT", ROOT_PORT))
     port = free_port(wanted)
     simulator_port = free_port(port + SIMULATOR_DISTANCE)
@@ -117,8 +118,8 @@ def serve(port: int, when_ready: Callable[[], None]) -> None:
     from granian.log import LogLevels
 
     threading.Thread(target=_say_when_ready, args=(f"http://127.0.0.1:{port}/healthz", when_ready), daemon=True).start()
-    Granian("wxbackend.demo.server:create", factory=True, address="127.0.0.1", port=port, interface=Interfaces.WSGI,
-            workers=1, blocking_threads=16, log_level=LogLevels.error).serve()
+    Granian("wxbackend.demo.server:create", factory=True, address="127.0.0.1", port=port, interface=Interfaces.RSGI,
+            workers=1, log_level=LogLevels.error).serve()
 
 
 def _say_when_ready(url: str, when_ready: Callable[[], None]) -> None:

@@ -5,13 +5,12 @@ from __future__ import annotations
 import sys
 import threading
 
-from flask import Flask
-
 from wxbackend import captcha, create_app, store
+from wxbackend.front import Front
 from wxbackend.jobs.worker import loop
 
 
-def create() -> Flask:
+def create() -> Front:
     app = create_app()
     with app.app_context():
         try:
@@ -20,4 +19,4 @@ def create() -> Flask:
             sys.exit(f"wxbackend: {e}")
     threading.Thread(target=captcha.warm_up, daemon=True).start()
     threading.Thread(target=loop, args=(app, threading.Event()), daemon=True, name="worker").start()
-    return app
+    return Front(app)

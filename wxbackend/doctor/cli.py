@@ -14,7 +14,7 @@ import structlog
 from flask.cli import with_appcontext
 
 from wxbackend import clock
-from wxbackend.doctor import here, outside, weixin  # noqa: F401  (their checks register, in this order)
+from wxbackend.doctor import here, outside, power, weixin  # noqa: F401  (their checks register, in this order)
 from wxbackend.doctor.checks import REGISTRY, Finding, Level, run
 
 MARKS = {Level.GOOD: "好　　", Level.NOTE: "要留意", Level.WRONG: "不行　"}

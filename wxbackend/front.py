@@ -1,0 +1,289 @@
+"""The server's front: plain votes on an event loop, everything else by Flask in threads.
+
+``granian --interface rsgi --factory wxbackend.front:create``
+
+A vote spends nearly all its time waiting for its batch. Threads that wait together fight for the interpreter; on a loop thousands wait for
+nothing, and one vote too many is told so in a millisecond, however busy the database is. A body is read on the loop, too, so a slow line
+holds no thread. Under a plain WSGI server (`app:create_app`) the same verbs run without this file.
+
+RSGI is granian's own interface: a scope, and a protocol to read and answer by.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import io
+import sys
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import Context
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from flask import Flask
+
+from wxbackend import captcha, create_app, problems, store, web
+from wxbackend.ballots import committer, lane
+from wxbackend.ballots.committer import PATIENCE_SECONDS, Committer, Pending
+from wxbackend.ballots.votes import Outcome
+from wxbackend.problems import Problem, TooLarge, Unavailable
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
+
+Headers = list[tuple[str, str]]
+WAITING_FOR_A_THREAD = 16   # requests for each thread; more are told to come back
+BODY_SECONDS = 60.0         # within which a body has to be here
+LOOK_SECONDS = 1.0          # how often it is looked for votes that wait too long
+JSON, PROBLEM, PAGE = "application/json", "application/problem+json", "text/html; charset=utf-8"
+
+
+def create() -> Front:
+    """One worker's front, warmed up."""
+    app = create_app()
+    with app.app_context():
+        store.ping()   # StoreRefused is heard now, not in somebody's request
+    threading.Thread(target=captcha.warm_up, daemon=True).start()
+    front = Front(app)
+    gc.collect()
+    gc.freeze()   # what is loaded by now stays: it need not be looked through again and again
+    gc.set_threshold(20_000, 20, 50)
+    return front
+
+
+class Bridge:
+    """A WSGI app behind granian's loop: bodies are read here, the app runs in threads. Sizes in bytes."""
+
+    def __init__(self, app: WSGIApplication, threads: int, small: int = 65_536, largest: int = 65_536) -> None:
+        self._app, self._threads = app, ThreadPoolExecutor(threads, "flask")
+        self._inside, self._most_inside = 0, threads * WAITING_FOR_A_THREAD
+        self._tiny, self._small, self._largest = 2_048, small, largest
+        self._large_bodies = asyncio.Semaphore(threads)   # of ten megabytes, so few at a time
+
+    async def __rsgi__(self, scope: Any, protocol: Any) -> None:
+        try:
+            await self.by_threads(scope, protocol)
+        except TimeoutError:
+            protocol.response_empty(408, [])
+        except TooLarge:
+            protocol.response_empty(413, [])
+
+    async def by_threads(self, scope: Any, protocol: Any, body: bytes | None = None, more: dict[str, Any] | None = None) -> None:
+        if self._inside >= self._most_inside:
+            return self.turn_away(scope.path, protocol)
+        self._inside += 1
+        try:
+            if body is None:
+                body = await self.body(scope, protocol)
+            await self._run(protocol, _environ(scope, body) | (more or {}))
+        finally:
+            self._inside -= 1
+
+    def turn_away(self, _path: str, protocol: Any) -> None:
+        protocol.response_empty(503, [("retry-after", "5")])
+
+    async def body(self, scope: Any, protocol: Any) -> bytes:
+        """Raises TooLarge before memory is spent on it, TimeoutError."""
+        told = scope.headers.get("content-length")
+        if told is None and scope.headers.get("transfer-encoding") is None:
+            return b""
+        if told is not None and (not told.isdigit() or int(told) > self._largest):
+            raise TooLarge()
+        if told is not None and int(told) <= self._tiny:
+            return await _whole(protocol)   # one packet is not worth a clock of its own
+        async with asyncio.timeout(BODY_SECONDS):
+            if told is not None and int(told) <= self._small:
+                return await _whole(protocol)
+            async with self._large_bodies:
+                return await self._large(protocol)
+
+    async def _large(self, protocol: Any) -> bytes:
+        body = bytearray()
+        async for chunk in protocol:
+            body += chunk
+            if len(body) > self._largest:
+                raise TooLarge()
+        return bytes(body)
+
+    async def _run(self, protocol: Any, environ: dict[str, Any]) -> None:
+        context, loop = Context(), asyncio.get_running_loop()
+        said = await loop.run_in_executor(self._threads, context.run, _said, self._app, environ)
+        if isinstance(said.body, bytes):
+            return protocol.response_bytes(said.status, said.headers, said.body)
+        transport = protocol.response_stream(said.status, said.headers)
+        try:
+            while (chunk := await loop.run_in_executor(self._threads, context.run, _next, said.body)) is not None:
+                await transport.send_bytes(chunk)
+        finally:
+            await loop.run_in_executor(self._threads, context.run, said.close)
+
+
+class Front(Bridge):
+    """The product: votes here, Flask behind."""
+
+    def __init__(self, app: Flask) -> None:
+        settings = app.extensions["settings"]
+        super().__init__(app, settings.threads, settings.max_body_bytes, settings.max_body_bytes + settings.max_image_bytes)
+        self.app = app
+        self._committer: Committer = app.extensions[committer.EXTENSION]
+        self._bell = Bell(PATIENCE_SECONDS)
+        self._headers: Headers = [(name.lower(), value) for name, value in web.headers_of(app).items()]
+        self._inside_app = Context()   # one for the loop's whole life: a new one for each vote costs a tenth of it
+        self._inside_app.run(app.app_context().push)
+        with app.test_request_context("/"):
+            self._crowded_page = problems.render(Unavailable(retry_after=5)).get_data()
+
+    async def __rsgi__(self, scope: Any, protocol: Any) -> None:
+        try:
+            found = lane.PATH.fullmatch(scope.path) if scope.method == "POST" and not scope.query_string else None
+            await (self._vote(found[1], scope, protocol) if found else self.by_threads(scope, protocol))
+        except TimeoutError:
+            self._refuse(protocol, Unavailable("网络太慢，没有收全。", hint="请换个信号好的地方再试。"))
+        except TooLarge as problem:
+            self._refuse(protocol, problem)
+
+    async def _vote(self, slug: str, scope: Any, protocol: Any) -> None:
+        body = await self.body(scope, protocol)
+        ask, said = self._inside_app.run(lane.read, slug, scope.headers.items(), body), lane.NOT_ASKED
+        if ask is not None:
+            said = await self._cast(Pending(*ask, latch=self._bell.latch()))
+            if isinstance(said, Outcome):
+                return self._answer(protocol, lane.status_of(said), JSON, self._inside_app.run(lane.body_of, said))
+            if isinstance(said, Problem) and not isinstance(said, lane.TAKES_LONGER):
+                return self._refuse(protocol, said)
+        await self.by_threads(scope, protocol, body, {lane.SAID: said})
+
+    async def _cast(self, pending: Pending) -> Outcome | Exception | None:
+        try:
+            self._committer.put(pending)
+        except Problem as too_many:
+            return too_many
+        return pending.answer if await pending.latch.future else pending.give_up()   # type: ignore[attr-defined]
+
+    def turn_away(self, path: str, protocol: Any) -> None:
+        crowded = Unavailable(retry_after=5)
+        if path.startswith("/api/"):
+            return self._refuse(protocol, crowded)
+        self._answer(protocol, crowded.status, PAGE, self._crowded_page, [("retry-after", "5")])
+
+    def _refuse(self, protocol: Any, problem: Problem) -> None:
+        extra = [(name.lower(), value) for name, value in problems.headers_of(problem).items()]
+        self._answer(protocol, problem.status, PROBLEM, lane.refusal_of(problem), extra)
+
+    def _answer(self, protocol: Any, status: int, kind: str, body: bytes, extra: Iterable[tuple[str, str]] = ()) -> None:
+        protocol.response_bytes(status, [*self._headers, ("content-type", kind), *extra], body)
+
+
+class Bell:
+    """Wakes the loop once for however many votes were answered meanwhile, and looks once a second for those that wait too long."""
+
+    def __init__(self, patience_seconds: float) -> None:
+        self._patience = patience_seconds
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._waiting: deque[tuple[float, asyncio.Future[bool]]] = deque()   # by deadline: all have the same patience
+        self._answered: deque[asyncio.Future[bool]] = deque()
+        self._is_rung = False
+
+    def latch(self) -> LoopLatch:
+        self._loop = loop = asyncio.get_running_loop()
+        if not self._waiting:
+            loop.call_later(LOOK_SECONDS, self._look)
+        future: asyncio.Future[bool] = loop.create_future()
+        self._waiting.append((loop.time() + self._patience, future))
+        return LoopLatch(self, future)
+
+    def ring(self, answered: asyncio.Future[bool]) -> None:
+        """From the committer's thread."""
+        self._answered.append(answered)
+        if not self._is_rung and self._loop is not None:
+            self._is_rung = True
+            self._loop.call_soon_threadsafe(self._wake)
+
+    def _wake(self) -> None:
+        self._is_rung = False   # before looking: who is answered from now on rings again
+        while self._answered:
+            _settle(self._answered.popleft(), True)
+
+    def _look(self) -> None:
+        assert self._loop is not None
+        now = self._loop.time()
+        while self._waiting and (self._waiting[0][1].done() or self._waiting[0][0] <= now):
+            _settle(self._waiting.popleft()[1], False)
+        if self._waiting:
+            self._loop.call_later(LOOK_SECONDS, self._look)
+
+
+def _settle(future: asyncio.Future[bool], was_answered: bool) -> None:
+    if not future.done():
+        future.set_result(was_answered)
+
+
+class LoopLatch:
+    """For a request that waits on the loop; its future tells whether it was opened in time."""
+
+    __slots__ = ("_bell", "future")
+
+    def __init__(self, bell: Bell, future: asyncio.Future[bool]) -> None:
+        self._bell, self.future = bell, future
+
+    def open(self) -> None:
+        self._bell.ring(self.future)
+
+
+class Said(NamedTuple):
+    """What a WSGI app said: a body of known length whole, any other as its pieces."""
+
+    status: int
+    headers: Headers
+    body: bytes | Iterator[bytes]
+    close: Callable[[], None]
+
+
+def _said(app: WSGIApplication, environ: dict[str, Any]) -> Said:
+    told: list[tuple[str, Headers]] = []
+
+    def start_response(status: str, headers: Headers, _error: Any = None) -> Callable[[bytes], object]:
+        told.append((status, headers))
+        return _unwritable
+
+    pieces = app(environ, start_response)
+    close: Callable[[], None] = getattr(pieces, "close", lambda: None)
+    status, named = int(told[0][0][:3]), [(name.lower(), value) for name, value in told[0][1]]
+    if any(name == "content-length" for name, _ in named):
+        try:
+            return Said(status, named, b"".join(pieces), close)
+        finally:
+            close()
+    return Said(status, named, iter(pieces), close)
+
+
+def _unwritable(_piece: bytes) -> None:
+    raise NotImplementedError("Flask answers by what it returns")
+
+
+async def _whole(protocol: Any) -> bytes:
+    body: bytes = await protocol()
+    return body
+
+
+def _next(pieces: Iterator[bytes]) -> bytes | None:
+    return next(pieces, None)
+
+
+def _environ(scope: Any, body: bytes) -> dict[str, Any]:
+    """PEP 3333. A header with _ in its name is left out: it would pass for the one with -, which a proxy in front has checked."""
+    host, _, port = scope.server.rpartition(":")
+    environ: dict[str, Any] = {
+        "REQUEST_METHOD": scope.method, "SCRIPT_NAME": "", "PATH_INFO": scope.path.encode().decode("latin-1"),
+        "QUERY_STRING": scope.query_string, "SERVER_PROTOCOL": f"HTTP/{scope.http_version}", "SERVER_NAME": host, "SERVER_PORT": port,
+        "REMOTE_ADDR": scope.client.rpartition(":")[0].strip("[]"), "wsgi.version": (1, 0), "wsgi.url_scheme": scope.scheme,
+        "wsgi.input": io.BytesIO(body), "wsgi.input_terminated": True, "wsgi.errors": sys.stderr, "wsgi.multithread": True,
+        "wsgi.multiprocess": True, "wsgi.run_once": False}
+    for name, value in scope.headers.items():
+        if "_" not in name:
+            key = name.upper().replace("-", "_")
+            key = key if key in ("CONTENT_TYPE", "CONTENT_LENGTH") else "HTTP_" + key
+            environ[key] = environ[key] + ("; " if name == "cookie" else ",") + value if key in environ else value
+    return environ
