@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Self
 
 import structlog
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, delete, select
 from sqlalchemy.exc import IntegrityError, InterfaceError, OperationalError
 
 from wxbackend.accounts import service as accounts
@@ -98,6 +98,11 @@ def _keep(votes: Sequence[Vote], at: datetime, line: Line) -> set[str]:
             line.give_up()
             raise
     raise AssertionError("not reached")
+
+
+def forget_batches(before: datetime) -> None:
+    """A batch is tried again within seconds or never; the caller commits."""
+    db.session.execute(delete(BallotBatch).where(BallotBatch.at < before), execution_options={"synchronize_session": False})
 
 
 def _row(vote: Vote, at: datetime) -> batches.Row:

@@ -60,7 +60,8 @@ def log_file(slug: str, name: str) -> Response:
     if response.status_code == 200:
         limit("file", FILES_A_MINUTE)
         response.response = stream_with_context(log.streamed(campaign.id, head.size, FILES[name]))
-        response.content_length = HASH_LINE * head.size if name == "hashes.txt" else None
+        if name == "hashes.txt":
+            response.content_length = HASH_LINE * head.size
     return response
 
 

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from wxbackend import jobs
+from wxbackend.ballots import box
 from wxbackend.ballots.log import heads
 from wxbackend.ballots.log import kit as kits
 from wxbackend.ballots.log.waiting import Book
@@ -14,6 +15,7 @@ from wxbackend.extensions import db
 
 EVERY = timedelta(minutes=1)
 QUIET = timedelta(hours=1)    # once the tickets are frozen: only a late merge of persons still adds a line
+BATCHES_KEPT = timedelta(days=1)
 FOR_EVER = 10**6              # tries: nobody else would begin it again
 
 
@@ -25,6 +27,8 @@ def keep_log(payload: dict[str, Any], at: datetime) -> None:
     book = Book.of(campaign)
     next_at = at.replace(second=0, microsecond=0) + (QUIET if book.is_frozen else EVERY)
     jobs.enqueue("ballots.log", payload, at, run_at=next_at, dedupe=f"{book.slug}:{next_at:%Y%m%d%H%M}")
+    if next_at.minute == 0:
+        box.forget_batches(at - BATCHES_KEPT)
     db.session.commit()
     heads.keep_up(book, at)
 
