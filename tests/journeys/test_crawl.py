@@ -18,7 +18,7 @@ from wxbackend.submissions import service as submissions
 PHONE_LIKE = re.compile(r"(?<![0-9A-Za-z])[0-9]{11}(?![0-9A-Za-z])|1[3-9][0-9]{9}(?![0-9A-Fa-f])(?<![0-9a-f]{12})")
 NAMES = ("张三", "李小四", "欧阳小五", "陈伯")
 PUBLIC_ARGS = {"slug": "futian-2021-reform", "draw_id": "futian-2021-reform-1", "code": "x", "key": "already-voted",
-               "filename": "citizen.css", "app": "account"}
+               "filename": "citizen.css", "app": "account", "name": "hashes.txt"}
 
 
 @pytest.fixture

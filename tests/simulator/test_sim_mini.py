@@ -12,6 +12,7 @@ from sqlalchemy import text
 from simulator import Config
 from tests.factories import NOON, make_campaign
 from tests.journeys.conftest import ANSWER, World, make_world  # noqa: F401  the fixture
+from wxbackend.accounts.tokens import look_again
 from wxbackend.extensions import db
 
 SLUG = "futian-2021-reform"
@@ -101,10 +102,10 @@ def test_another_captcha_keeps_the_choice(screen):
     assert captcha(screen.look()) == before   # looking again is no new captcha
     page = screen.vote(again="1")
     assert captcha(page) != before and 'value="良" required checked' in page
-    assert "红色" in page
+    assert "色的数字" in page
     other = screen.vote(other="1")
-    assert captcha(other) != captcha(page) and "红色" not in other and 'value="良" required checked' in other
-    assert "红色" in screen.vote(other="1")
+    assert captcha(other) != captcha(page) and "色的数字" not in other and 'value="良" required checked' in other
+    assert "色的数字" in screen.vote(other="1")
 
 
 def test_refusing_notices_is_no_obstacle(screen):
@@ -116,6 +117,7 @@ def test_refusing_notices_is_no_obstacle(screen):
 def test_a_token_that_is_no_longer_taken_is_renewed_silently(screen, world):
     screen.look()
     with world.app.app_context():
+        look_again(db.session.scalars(text("SELECT token_hash FROM voter_token")))
         db.session.execute(text("UPDATE voter_token SET expires_at = '2000-01-01 00:00:00'"))
         db.session.commit()
     seen = len(world.http.get(world.simulated + "/_sim/log", params={"path": "/sns/jscode2session"}, timeout=20).json()["requests"])
