@@ -21,7 +21,7 @@ ORDER = ["extensions", "shapes", "keys", "clock", "problems", "audit", "alarms",
          "campaigns", "notices", "tickets", "captcha", "ballots", "submissions", "draws", "results", "inbox", "admin", "pages", "apidocs",
          "health", "doctor", "logs", "compress", "factory", "launch", "front", "demo", "cli"]
 KEEPERS = {"redis": "store", "fakeredis": "store", "wechatpy": "wechat", "xmltodict": "wechat", "zxingcpp": "submissions",
-           "argon2": "accounts", "prometheus_client": "web health ballots"}
+           "argon2": "accounts", "prometheus_client": "web health ballots front"}
 # Edges read the clock and pass `at` on; services receive it. tokens.py measures the life of WeChat's access token, which no campaign sees.
 EDGES = {"views.py", "lane.py", "cli.py", "tasks.py", "finders.py", "worker.py", "me.py", "clock.py", "health.py"}
 EDGE_ROOMS = {"admin", "pages", "demo"}

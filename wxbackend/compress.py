@@ -71,12 +71,11 @@ def _static(view: Callable[..., Any]) -> Callable[..., Response]:
         if response.status_code != 200 or response.mimetype not in TYPES or not settings.compress or not _wants_gzip():
             return response
         etag = response.get_etag()[0] or ""
-        known: dict[tuple[str, str], bytes] = current_app.extensions.setdefault("packed_files", {})
-        key = values["filename"], etag
-        if key not in known:
+        known: dict[str, bytes] = current_app.extensions.setdefault("packed_files", {})
+        if etag not in known:   # of path, size and time; the name as it was asked for has spellings without end
             response.direct_passthrough = False
-            known[key] = packed(response.get_data(), BEST)
-        return _variant(response, known[key], etag)
+            known[etag] = packed(response.get_data(), BEST)
+        return _variant(response, known[etag], etag)
 
     return serve
 

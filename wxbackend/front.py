@@ -17,12 +17,14 @@ import io
 import sys
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Coroutine, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import Context
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from flask import Flask
+from granian.rsgi import ProtocolClosed
+from prometheus_client import Counter
 
 from wxbackend import captcha, create_app, problems, store, web
 from wxbackend.ballots import committer, lane
@@ -35,7 +37,10 @@ if TYPE_CHECKING:
 
 Headers = list[tuple[str, str]]
 WAITING_FOR_A_THREAD = 16   # requests for each thread; more are told to come back
-BODY_SECONDS = 60.0         # within which a body has to be here
+BODY_SECONDS = 60.0         # within which a body has to be here, once it may begin
+LONGEST_LENGTH = 12         # digits of a Content-Length
+NEVER_TURNED_AWAY = {"/healthz", "/readyz", "/metrics"}   # or a watcher would restart a server that is only busy
+turned_away = Counter("wxbackend_requests_turned_away_total", "Requests refused because too many waited for a thread")
 LOOK_SECONDS = 1.0          # how often it is looked for votes that wait too long
 JSON, PROBLEM, PAGE = "application/json", "application/problem+json", "text/html; charset=utf-8"
 
@@ -53,59 +58,64 @@ def create() -> Front:
     return front
 
 
+class SlowBody(Problem):
+    status, type, title = 408, "slow-body", "网络太慢，没有收全。"
+    hint = "请换个信号好的地方再试，不会投成两票。"
+
+
 class Bridge:
     """A WSGI app behind granian's loop: bodies are read here, the app runs in threads. Sizes in bytes."""
 
     def __init__(self, app: WSGIApplication, threads: int, small: int = 65_536, largest: int = 65_536) -> None:
         self._app, self._threads = app, ThreadPoolExecutor(threads, "flask")
         self._inside, self._most_inside = 0, threads * WAITING_FOR_A_THREAD
-        self._tiny, self._small, self._largest = 2_048, small, largest
+        self._small, self._largest = small, largest
         self._large_bodies = asyncio.Semaphore(threads)   # of ten megabytes, so few at a time
 
     async def __rsgi__(self, scope: Any, protocol: Any) -> None:
+        if scope.proto != "http":
+            return protocol.close(404)   # no websockets here
         try:
-            await self.by_threads(scope, protocol)
-        except TimeoutError:
-            protocol.response_empty(408, [])
-        except TooLarge:
-            protocol.response_empty(413, [])
+            await self.serve(scope, protocol)
+        except SlowBody:
+            self.refuse(scope, protocol, SlowBody())
+        except TooLarge as problem:
+            self.refuse(scope, protocol, problem)
+        except ProtocolClosed:
+            pass   # gone in the middle of it
 
-    async def by_threads(self, scope: Any, protocol: Any, body: bytes | None = None, more: dict[str, Any] | None = None) -> None:
-        if self._inside >= self._most_inside:
-            return self.turn_away(scope.path, protocol)
+    async def serve(self, scope: Any, protocol: Any) -> None:
+        await self.by_threads(scope, protocol, await self.body(scope, protocol))
+
+    async def by_threads(self, scope: Any, protocol: Any, body: bytes, more: dict[str, Any] | None = None) -> None:
+        if self._inside >= self._most_inside and scope.path not in NEVER_TURNED_AWAY:
+            turned_away.inc()
+            return self.refuse(scope, protocol, Unavailable(retry_after=5))
         self._inside += 1
         try:
-            if body is None:
-                body = await self.body(scope, protocol)
             await self._run(protocol, _environ(scope, body) | (more or {}))
         finally:
             self._inside -= 1
 
-    def turn_away(self, _path: str, protocol: Any) -> None:
-        protocol.response_empty(503, [("retry-after", "5")])
+    def refuse(self, _scope: Any, protocol: Any, problem: Problem) -> None:
+        protocol.response_empty(problem.status, list(problem.headers.items()))
+
+    def largest(self, _scope: Any) -> int:
+        """Of a body that is not small: what this address takes, in bytes."""
+        return self._largest
 
     async def body(self, scope: Any, protocol: Any) -> bytes:
-        """Raises TooLarge before memory is spent on it, TimeoutError."""
+        """Raises TooLarge before memory is spent on it, SlowBody. Whoever still sends is no request yet, and counts as none."""
         told = scope.headers.get("content-length")
         if told is None and scope.headers.get("transfer-encoding") is None:
             return b""
-        if told is not None and (not told.isdigit() or int(told) > self._largest):
+        if told is not None and told.isdigit() and len(told) < LONGEST_LENGTH and int(told) <= self._small:
+            return await _in_time(_whole(protocol))
+        largest = self.largest(scope)
+        if told is not None and (not told.isdigit() or len(told) >= LONGEST_LENGTH or int(told) > largest):
             raise TooLarge()
-        if told is not None and int(told) <= self._tiny:
-            return await _whole(protocol)   # one packet is not worth a clock of its own
-        async with asyncio.timeout(BODY_SECONDS):
-            if told is not None and int(told) <= self._small:
-                return await _whole(protocol)
-            async with self._large_bodies:
-                return await self._large(protocol)
-
-    async def _large(self, protocol: Any) -> bytes:
-        body = bytearray()
-        async for chunk in protocol:
-            body += chunk
-            if len(body) > self._largest:
-                raise TooLarge()
-        return bytes(body)
+        async with self._large_bodies:
+            return await _in_time(_pieces(protocol, largest))
 
     async def _run(self, protocol: Any, environ: dict[str, Any]) -> None:
         context, loop = Context(), asyncio.get_running_loop()
@@ -133,27 +143,26 @@ class Front(Bridge):
         self._inside_app = Context()   # one for the loop's whole life: a new one for each vote costs a tenth of it
         self._inside_app.run(app.app_context().push)
         with app.test_request_context("/"):
-            self._crowded_page = problems.render(Unavailable(retry_after=5)).get_data()
+            said = (Unavailable(), SlowBody(), TooLarge())
+            self._pages: dict[type[Problem], bytes] = {type(one): problems.render(one).get_data() for one in said}
 
-    async def __rsgi__(self, scope: Any, protocol: Any) -> None:
-        try:
-            found = lane.PATH.fullmatch(scope.path) if scope.method == "POST" and not scope.query_string else None
-            await (self._vote(found[1], scope, protocol) if found else self.by_threads(scope, protocol))
-        except TimeoutError:
-            self._refuse(protocol, Unavailable("网络太慢，没有收全。", hint="请换个信号好的地方再试。"))
-        except TooLarge as problem:
-            self._refuse(protocol, problem)
-
-    async def _vote(self, slug: str, scope: Any, protocol: Any) -> None:
+    async def serve(self, scope: Any, protocol: Any) -> None:
+        found = lane.PATH.fullmatch(scope.path) if scope.method == "POST" and not scope.query_string else None
         body = await self.body(scope, protocol)
+        await (self._vote(found[1], body, scope, protocol) if found else self.by_threads(scope, protocol, body))
+
+    def largest(self, scope: Any) -> int:
+        return self._inside_app.run(web.largest_body, self.app, scope.path, scope.method)
+
+    async def _vote(self, slug: str, body: bytes, scope: Any, protocol: Any) -> None:
         ask, said = self._inside_app.run(lane.read, slug, scope.headers.items(), body), lane.NOT_ASKED
         if ask is not None:
             said = await self._cast(Pending(*ask, latch=self._bell.latch()))
             if isinstance(said, Outcome):
                 return self._answer(protocol, lane.status_of(said), JSON, self._inside_app.run(lane.body_of, said))
             if isinstance(said, Problem) and not isinstance(said, lane.TAKES_LONGER):
-                return self._refuse(protocol, said)
-        await self.by_threads(scope, protocol, body, {lane.SAID: said})
+                return self.refuse(scope, protocol, said)
+        await self.by_threads(scope, protocol, body, {lane.SAID: (said, ask[0].at)} if ask else None)
 
     async def _cast(self, pending: Pending) -> Outcome | Exception | None:
         try:
@@ -162,15 +171,12 @@ class Front(Bridge):
             return too_many
         return pending.answer if await pending.latch.future else pending.give_up()   # type: ignore[attr-defined]
 
-    def turn_away(self, path: str, protocol: Any) -> None:
-        crowded = Unavailable(retry_after=5)
-        if path.startswith("/api/"):
-            return self._refuse(protocol, crowded)
-        self._answer(protocol, crowded.status, PAGE, self._crowded_page, [("retry-after", "5")])
-
-    def _refuse(self, protocol: Any, problem: Problem) -> None:
+    def refuse(self, scope: Any, protocol: Any, problem: Problem) -> None:
+        """Said on the loop, with no thread to be had: a program's own, or a page made beforehand."""
         extra = [(name.lower(), value) for name, value in problems.headers_of(problem).items()]
-        self._answer(protocol, problem.status, PROBLEM, lane.refusal_of(problem), extra)
+        if scope.path.startswith("/api/"):
+            return self._answer(protocol, problem.status, PROBLEM, lane.refusal_of(problem), extra)
+        self._answer(protocol, problem.status, PAGE, self._pages.get(type(problem), self._pages[Unavailable]), extra)
 
     def _answer(self, protocol: Any, status: int, kind: str, body: bytes, extra: Iterable[tuple[str, str]] = ()) -> None:
         protocol.response_bytes(status, [*self._headers, ("content-type", kind), *extra], body)
@@ -261,6 +267,23 @@ def _said(app: WSGIApplication, environ: dict[str, Any]) -> Said:
 
 def _unwritable(_piece: bytes) -> None:
     raise NotImplementedError("Flask answers by what it returns")
+
+
+async def _in_time(reading: Coroutine[Any, Any, bytes]) -> bytes:
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            return await reading
+    except TimeoutError:
+        raise SlowBody() from None
+
+
+async def _pieces(protocol: Any, largest: int) -> bytes:
+    body = bytearray()
+    async for piece in protocol:
+        body += piece
+        if len(body) > largest:
+            raise TooLarge()
+    return bytes(body)
 
 
 async def _whole(protocol: Any) -> bytes:

@@ -15,7 +15,7 @@ from structlog.typing import ExcInfo
 def told(exc_info: ExcInfo) -> str:
     """A traceback whose errors speak only where they are Python's or ours: a database's error quotes the row, openid and all."""
     links: list[BaseException] = [exc_info[1]]
-    while following := links[-1].__cause__ or links[-1].__context__:
+    while (following := links[-1].__cause__ or links[-1].__context__) and following not in links:
         links.append(following)
     return "\n".join("".join(traceback.format_tb(e.__traceback__)) + _named(e) for e in reversed(links))
 

@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 from flask import Flask, Response, abort, current_app, g, request, url_for
 from flask_wtf.csrf import CSRFError
 from prometheus_client import Counter
+from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.wsgi import LimitedStream
 
@@ -32,6 +33,7 @@ SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
 # Identities come from WeChat to our server, never from the client; the callback alone carries one in its URL.
 # Names are compared in lower case without - and _; X-WX-OPENID is the header of WeChat's own cloud, which does not stand before us.
 CLAIMS = {"openid", "unionid", "fromopenid", "personid", "sessionkey", "xwxopenid", "xwxunionid", "xwxfromopenid", "xopenid", "xunionid"}
+LONG_NUMBER = re.compile(rb"[0-9]{4000}")
 NOT_TEXT = re.compile("[\x00\ud800-\udfff]")   # what JSON can write and no database keeps
 
 forged_identities = Counter("wxbackend_forged_identities_total", "Requests that brought an openid of their own", ["place"])
@@ -115,9 +117,7 @@ def _admit() -> None:
     if view is None:
         return   # the router's own 404 and 405
     reads_only.set(request.method in SAFE_METHODS and not getattr(view, "writes", False))
-    limit = getattr(view, "max_bytes", None) or settings.max_body_bytes
-    if getattr(view, "takes_image", False):
-        limit += settings.max_image_bytes
+    limit = _limit(view, settings)
     request.max_content_length = limit
     if (request.content_length or 0) > limit:
         raise TooLarge()
@@ -158,6 +158,8 @@ def _body() -> Any:
         body = request.get_json(silent=True) if request.is_json else request.form
     except RecursionError:
         raise BadRequest() from None
+    if body is None and request.is_json and LONG_NUMBER.search(request.get_data()):
+        raise BadRequest()   # Python refuses to read it, by an error that is no JSON error
     if request.content_length is None and isinstance(stream, LimitedStream) and stream.is_exhausted:
         raise TooLarge()   # werkzeug gives what fits of a body without a length as if it were the whole
     return body
@@ -193,6 +195,21 @@ def _refuse_unwritable(*sent: Any) -> None:
 def _expired() -> Response:
     from wxbackend.problems import render
     return render(FormExpired())
+
+
+def largest_body(app: Flask, path: str, method: str) -> int:
+    """What the view of an address takes, in bytes, before anything of a body is read; an address that is none takes what is usual."""
+    ours = settings_of(app)
+    try:
+        endpoint, _ = app.url_map.bind("").match(path, method)
+    except HTTPException:
+        return ours.max_body_bytes
+    return _limit(app.view_functions[endpoint], ours)
+
+
+def _limit(view: Any, ours: Settings) -> int:
+    limit: int = getattr(view, "max_bytes", None) or ours.max_body_bytes
+    return limit + ours.max_image_bytes if getattr(view, "takes_image", False) else limit
 
 
 def headers_of(app: Flask) -> dict[str, str]:

@@ -14,6 +14,7 @@ from wxbackend.accounts import service as accounts
 from wxbackend.accounts import sessions
 from wxbackend.accounts.rules import VOTER_TOKEN_LIFE
 from wxbackend.extensions import db
+from wxbackend.jobs import service as jobs
 
 MINUTE = timedelta(minutes=1)
 
@@ -122,3 +123,15 @@ def test_a_token_and_its_session_lie_in_its_owners_shard(token, amei):
     assert token.startswith(store.shard_of(amei.person_key))
     assert accounts.session_name_of(token).partition("}")[0] == store.name_of(amei.person_key, "captcha").partition("}")[0]
     assert token not in accounts.session_name_of(token)
+
+
+def test_a_logout_while_redis_hangs_is_heard_when_it_is_back(token, amei, monkeypatch):
+    """What Redis keeps would be believed for ten minutes: a job says it again."""
+    assert accounts.voter_of(token, NOON)
+    with monkeypatch.context() as hangs:
+        hangs.setattr(store, "put", lambda *_: (_ for _ in ()).throw(store.StoreAway("hung")))
+        accounts.revoke_token(token, NOON)
+        db.session.commit()
+    assert accounts.voter_of(token, NOON), "Redis is back and has not heard yet"
+    jobs.run_due(NOON)
+    assert accounts.voter_of(token, NOON) is None

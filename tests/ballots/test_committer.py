@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
 from sqlalchemy.exc import OperationalError
@@ -12,10 +13,11 @@ from sqlalchemy.exc import OperationalError
 from tests.factories import NOON, make_campaign, make_voter, solved_captcha, token_for
 from wxbackend import captcha, store
 from wxbackend.accounts import service as accounts
-from wxbackend.ballots import admission, batches, committer
+from wxbackend.ballots import admission, batches, box, committer
 from wxbackend.ballots import service as ballots
 from wxbackend.ballots.models import Ballot, BallotBatch
 from wxbackend.campaigns import service as campaigns
+from wxbackend.campaigns.rules import Grade
 from wxbackend.extensions import db
 
 
@@ -212,6 +214,7 @@ def test_a_database_that_is_lost_tells_everybody_and_comes_back(campaign, cast, 
     monkeypatch.setattr(batches, "write", away)
     said = [future.result(20) for future in [cast(*one) for one in asks]]
     assert [type(one) for one in said] == [ballots.DatabaseLost] * 3
+    assert len({id(one) for one in said}) == 3, "each adds a captcha of her own to what she is told"
     is_away.clear()
     fresh = [cast(ask(campaign, voter), token).result(20) for voter, token in crowd]
     assert all(o.is_new for o in fresh)
@@ -254,14 +257,23 @@ def test_a_merge_between_admission_and_commit_keeps_one_vote(campaign, cast, hel
     assert db.session.query(Ballot).count() == 1
 
 
-def test_stopping_serves_whoever_waits_and_a_later_vote_starts_anew(campaign, cast, any_app):
+def test_stopping_serves_whoever_waits_and_a_later_vote_starts_anew(campaign, cast, held, any_app):
     crowd = people(3)
     asks = [(ask(campaign, voter), token) for voter, token in crowd]
     db.session.commit()
-    futures = [cast(*one) for one in asks[:2]]
-    committer.stop(any_app)
-    assert all(future.result(10).is_new for future in futures)
-    assert any_app.extensions[committer.EXTENSION]._thread is None or futures
+    for _, token in crowd:
+        accounts.voter_of(token, NOON)
+    db.session.commit()
+    first = cast(*asks[0])
+    assert held.arrived.wait(10)
+    second = cast(*asks[1])
+    until_waiting(1)
+    stopping = threading.Thread(target=committer.stop, args=(any_app,))
+    stopping.start()
+    held.go.set()
+    stopping.join(20)
+    assert first.result(1).is_new and second.result(1).is_new
+    assert any_app.extensions[committer.EXTENSION]._thread is None
     assert cast(*asks[2]).result(10).is_new
 
 
@@ -290,3 +302,63 @@ def test_a_committer_that_falls_is_replaced_by_the_next_vote(campaign, cast, any
         assert isinstance(cast(first, amei_token).result(10), ballots.DatabaseLost)
     monkeypatch.setattr(committer, "PATIENCE_SECONDS", 10)
     assert cast(second, chen_token).result(20).is_new
+
+
+def test_a_wrong_answer_leaves_no_sign_that_a_vote_is_on_its_way(campaign, cast):
+    """Else the same request again would wait for it, and hold a thread meanwhile."""
+    (voter, token), = people(1)
+    accounts.voter_of(token, NOON)
+    wrong = ask(campaign, voter, answer="000")
+    db.session.commit()
+    assert isinstance(cast(wrong, token).result(10), captcha.CaptchaWrong)
+    assert store.get(admission._flag_of(wrong, voter.person_key)) is None
+    assert cast(ask(campaign, voter), token).result(10).is_new
+    assert store.get(admission._flag_of(wrong, voter.person_key))
+
+
+def test_a_session_kept_by_another_version_is_asked_for_again(campaign, cast):
+    (amei, amei_token), (chen, chen_token) = people(2)
+    accounts.voter_of(chen_token, NOON)
+    store.put(accounts.session_name_of(amei_token), amei.person_key + "|of|another|shape", 60)
+    db.session.commit()
+    assert cast(ask(campaign, chen), chen_token).result(10).is_new
+    (none,) = admission.admit_many([(ask(campaign, amei), accounts.session_name_of(amei_token))])
+    assert none is None
+
+
+def test_a_database_that_answers_nothing_after_the_commit_counts_once(campaign, monkeypatch):
+    """The COMMIT arrives, its answer is lost, and so is the look whether it did: nothing is sent again under another name."""
+    voters = [make_voter(f"市民{n}") for n in range(2)]
+    subject = campaign.subjects[0]
+    votes = [ballots.Vote(campaign.id, subject.id, f"s{subject.id}", v.person_id, NOON.date(), Grade.GOOD, f"c{n}", "", "h5")
+             for n, v in enumerate(voters)]
+    write, lost = batches.write, []
+
+    def write_and_lose(*batch):
+        kept = write(*batch)
+        if not lost:
+            lost.append(True)
+            raise OperationalError("COMMIT", {}, Exception("server closed the connection"))
+        return kept
+
+    monkeypatch.setattr(batches, "write", write_and_lose)
+    monkeypatch.setattr(box, "_looking", lambda: (_ for _ in ()).throw(OperationalError("SELECT", {}, Exception("no connection"))))
+    with pytest.raises(ballots.DatabaseLost):
+        ballots.cast_many(votes, NOON)
+    monkeypatch.undo()
+    again = [replace(vote, receipt_id=f"AGAIN{n:011d}") for n, vote in enumerate(votes)]   # as a request makes its vote anew
+    assert [o.is_new for o in ballots.cast_many(again, NOON)] == [False, False]
+    assert ballots.recount(campaigns.by_slug(campaign.slug)) == []
+
+
+def test_what_the_database_refuses_of_one_vote_is_that_votes_alone(campaign):
+    voters = [make_voter(f"市民{n}") for n in range(3)]
+    subject = campaign.subjects[0]
+    votes = [ballots.Vote(campaign.id, subject.id, f"s{subject.id}", v.person_id, NOON.date(), Grade.GOOD, f"c{n}", "",
+                          None if n == 1 else "h5")   # type: ignore[arg-type]
+             for n, v in enumerate(voters)]
+    began = time.monotonic()
+    outcomes = ballots.cast_many(votes, NOON)
+    assert [isinstance(o, ballots.Outcome) for o in outcomes] == [True, False, True] and not isinstance(outcomes[1], ballots.DatabaseLost)
+    assert time.monotonic() - began < 10, "on SQLite nobody waits for his own lock"
+    assert ballots.recount(campaigns.by_slug(campaign.slug)) == []

@@ -117,7 +117,7 @@ def test_refusing_notices_is_no_obstacle(screen):
 def test_a_token_that_is_no_longer_taken_is_renewed_silently(screen, world):
     screen.look()
     with world.app.app_context():
-        look_again(db.session.scalars(text("SELECT token_hash FROM voter_token")))
+        look_again(db.session.scalars(text("SELECT token_hash FROM voter_token")), NOON)
         db.session.execute(text("UPDATE voter_token SET expires_at = '2000-01-01 00:00:00'"))
         db.session.commit()
     seen = len(world.http.get(world.simulated + "/_sim/log", params={"path": "/sns/jscode2session"}, timeout=20).json()["requests"])

@@ -102,7 +102,7 @@ def merge(one: int, other: int, at: datetime, why: str, unionid: str | None = No
     if len(found) == 1:
         return found[0]
     kept, absorbed = found
-    look_again_at(kept, absorbed)
+    look_again_at(at, kept, absorbed)
     known = list(db.session.scalars(select(Person.unionid).where(Person.id.in_(found), Person.unionid.is_not(None)).order_by(Person.id)))
     _write(absorbed, merged_into_id=kept, unionid=None)   # first: a unionid stands once
     _write(kept, unionid=unionid or next(iter(known), None))
@@ -117,6 +117,7 @@ def tidy(absorbed: int, at: datetime) -> bool:
     kept = hold_alone(absorbed)[0]
     if kept == absorbed:
         return False
+    look_again_at(at, kept, absorbed)   # a token read while the merge was not committed yet
     facts = _follow_all(absorbed, kept, at)
     moved = any(value for name, value in facts.items() if not name.startswith(LEFT))
     if moved:

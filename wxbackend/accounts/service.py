@@ -93,7 +93,7 @@ def _learn(identity: Identity, unionid: str, at: datetime) -> Identity:
     if owner is None:   # of two at once the unique key refuses one, who then finds the other's (in a new transaction: no lock is kept)
         person_id = hold_alone(identity.person_id)[0]
         db.session.execute(update(Person).where(Person.id == person_id).values(unionid=unionid))
-        look_again_at(person_id)
+        look_again_at(at, person_id)
     else:
         merge(identity.person_id, owner, at, "unionid", unionid)
     db.session.expire_all()   # somebody else may have merged them while we waited

@@ -61,7 +61,7 @@ def voter_of(token: str, at: datetime) -> Voter | None:
     if kept and kept != ASK_THE_DATABASE:
         return read(kept, at)
     voter, ends = _stored(token, at)
-    if voter is not None and kept is None:
+    if voter is not None and kept is None and token.startswith(store.shard_of(voter.person_key)):   # else her other values lie elsewhere
         with contextlib.suppress(StoreAway):
             store.put_once(name, write(voter, ends), KEPT_SECONDS)   # once: a change that came meanwhile stands there already
     return voter
@@ -87,10 +87,10 @@ def read(kept: str, at: datetime) -> Voter | None:
     return Voter(int(person_id), person_key, int(identity_id), appid, came_by, known == "1")
 
 
-def look_again_at(*person_ids: int) -> None:
+def look_again_at(at: datetime, *person_ids: int) -> None:
     """The same for every token of these persons."""
     query = select(VoterToken.token_hash).join(Identity, VoterToken.identity_id == Identity.id)
-    look_again(db.session.scalars(query.where(Identity.person_id.in_(person_ids), VoterToken.revoked_at.is_(None))))
+    look_again(db.session.scalars(query.where(Identity.person_id.in_(person_ids), VoterToken.revoked_at.is_(None))), at)
 
 
 def _stored(token: str, at: datetime) -> tuple[Voter | None, datetime]:

@@ -9,6 +9,7 @@ from wxbackend import jobs, wechat
 from wxbackend.accounts import service as accounts
 from wxbackend.accounts.merge import LOOK_AGAIN
 from wxbackend.accounts.models import Identity
+from wxbackend.accounts.tokens import put_marks
 from wxbackend.extensions import db
 
 
@@ -23,6 +24,12 @@ def learn(payload: dict[str, Any], at: datetime) -> None:
     unionid = wechat.unionid_of(openid)
     if unionid:
         accounts.learn_unionid(db.session.get_one(Identity, payload["identity"]), unionid, at)
+
+
+@jobs.handler("accounts.look-again")
+def look_again(payload: dict[str, Any], _at: datetime) -> None:
+    """What Redis could not be told at a logout or a merge. Sessions end there after ten minutes by themselves."""
+    put_marks(payload["tokens"])
 
 
 @jobs.handler("accounts.tidy-merge")

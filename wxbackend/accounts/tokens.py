@@ -5,7 +5,6 @@ A token begins with the shard of its owner in Redis, and so does its hash: her s
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import re
 import secrets
@@ -16,7 +15,7 @@ from typing import Any
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import joinedload
 
-from wxbackend import store
+from wxbackend import jobs, store
 from wxbackend.accounts.models import Identity, VoterToken
 from wxbackend.accounts.rules import VOTER_TOKEN_LIFE
 from wxbackend.extensions import db
@@ -80,14 +79,25 @@ def session_name(hashed: str) -> str:
     return f"{{{hashed[:SHARD_CHARS]}}}:session:{hashed}"
 
 
-def look_again(token_hashes: Iterable[str]) -> None:
-    """The next requests with these tokens ask the database. Said before a change is committed: until then it has the old answer."""
-    with contextlib.suppress(store.StoreAway):   # then nobody reads from there either, and what is kept there ends by itself
-        for one in token_hashes:
-            store.put(session_name(one), ASK_THE_DATABASE, 2 * KEPT_SECONDS)
+def look_again(token_hashes: Iterable[str], at: datetime) -> None:
+    """The next requests with these tokens ask the database. Said before a change is committed: until then it has the old answer.
+
+    While Redis does not answer, what it keeps is left as it is, and would be believed afterwards: a job says it again until it is heard.
+    """
+    hashes = list(token_hashes)
+    try:
+        put_marks(hashes)
+    except store.StoreAway:
+        jobs.enqueue("accounts.look-again", {"tokens": hashes}, at)
+
+
+def put_marks(token_hashes: Iterable[str]) -> None:
+    """Raises StoreAway."""
+    for one in token_hashes:
+        store.put(session_name(one), ASK_THE_DATABASE, 2 * KEPT_SECONDS)
 
 
 def _revoke(at: datetime, *which: Any) -> None:
     those = (VoterToken.revoked_at.is_(None), *which)
-    look_again(db.session.scalars(select(VoterToken.token_hash).where(*those)))
+    look_again(db.session.scalars(select(VoterToken.token_hash).where(*those)), at)
     db.session.execute(update(VoterToken).where(*those).values(revoked_at=at))

@@ -25,7 +25,7 @@ from wxbackend.extensions import db, reads_only
 from wxbackend.problems import Problem
 
 TRIES_A_MINUTE = 20
-PURPOSE = "vote"
+PURPOSE, OWNER_CHARS = "vote", 32
 WAIT_FOR_RUNNING_SECONDS, WAIT_UNKNOWN_SECONDS = 3.0, 0.5
 FLAG_SECONDS = 6 * 3600   # a hint that she was here today; the database knows for certain
 
@@ -46,7 +46,19 @@ def admit_many(asks: Sequence[tuple[Ask, str]]) -> list[Vote | Problem | None]:
     except store.StoreAway:
         return [None] * len(asks)
     doors: Doors = {}
-    return [_judged(ask, answer, doors) for (ask, _), answer in zip(asks, answers, strict=True)]
+    judged = [_judged(ask, answer, doors) for (ask, _), answer in zip(asks, answers, strict=True)]
+    take_down_flags([_flag_of(ask, answer.session[:OWNER_CHARS]) for (ask, _), answer, said in zip(asks, answers, judged, strict=True)
+                     if answer.word == "passed" and not isinstance(said, Vote)])
+    return judged
+
+
+def take_down_flags(names: Sequence[str]) -> None:
+    """Those votes are not on their way any more: the next try need not wait for them."""
+    for name in filter(None, names):
+        try:
+            store.drop(name)
+        except store.StoreAway:
+            return
 
 
 def _admission(ask: Ask, session: str) -> store.Admission:
@@ -60,13 +72,15 @@ Doors = dict[tuple[int, str, bool], Problem | None]   # what `check_voter` said 
 def _judged(ask: Ask, answer: store.Admitted, doors: Doors) -> Vote | Problem | None:
     if answer.word == "often":
         return captcha.TooOften(answer.retry_after_seconds)
-    voter = accounts.read_session(answer.session, ask.at) if answer.word == "passed" else None
-    if voter is None:
-        return None
     try:
+        voter = accounts.read_session(answer.session, ask.at) if answer.word == "passed" else None
+        if voter is None:
+            return None
         captcha.judge(answer.value, ask.captcha_id, ask.answer, voter.person_key, ask.campaign.slug, PURPOSE, ask.at)
     except Problem as problem:
         return problem
+    except ValueError:   # kept by another version of ours: it is asked for again
+        return None
     return _refused_at_door(ask.campaign, voter, doors) or _vote(ask, voter)
 
 
@@ -123,7 +137,8 @@ def _admitted(ask: Ask, voter: Voter) -> Vote | Outcome:
 def _vote(ask: Ask, voter: Voter, is_degraded: bool = False) -> Vote:
     campaign, subject = ask.campaign, ask.subject
     return Vote(campaign.id, subject.id, ask.key, voter.person_id, ask.day, Grade(ask.grade), ask.spent,
-                known_source(campaign, ask.source_code), voter.door, is_degraded, ask.at, (campaign, subject))
+                known_source(campaign, ask.source_code), voter.door, is_degraded, ask.at, (campaign, subject),
+                _flag_of(ask, voter.person_key))
 
 
 def live_of(key: str, person_id: int, day: date) -> Select[Ballot]:
@@ -167,9 +182,13 @@ def _flag(ask: Ask) -> str:
     return f"voted:{ask.key}:{ask.day.isoformat()}"
 
 
+def _flag_of(ask: Ask, person_key: str) -> str:
+    return store.name_of(person_key, _flag(ask))
+
+
 def _put_up_flag(ask: Ask, voter: Voter) -> None:
     try:
-        store.put(store.name_of(voter.person_key, _flag(ask)), ask.spent, FLAG_SECONDS)
+        store.put(_flag_of(ask, voter.person_key), ask.spent, FLAG_SECONDS)
     except store.StoreAway:
         pass
 
@@ -192,6 +211,6 @@ def _wait_for_running(ask: Ask, voter: Voter) -> Outcome | None:
 
 def _is_announced(ask: Ask, voter: Voter) -> bool:
     try:
-        return store.get(store.name_of(voter.person_key, _flag(ask))) == ask.spent
+        return store.get(_flag_of(ask, voter.person_key)) == ask.spent
     except store.StoreAway:
         return False

@@ -53,7 +53,7 @@ def write(connection: Connection, batch_id: str, rows: Sequence[Row], at: dateti
 
     Raises IntegrityError where this batch id was committed before.
     """
-    rows = sorted(rows, key=lambda row: (row.person_id, row.quota_key))
+    rows = sorted(rows, key=lambda row: (row.person_id, row.quota_key, row.cast_at))
     return WRITE[connection.dialect.name](connection, batch_id, rows, at)
 
 
@@ -69,7 +69,7 @@ WITH asked AS (
 ), kept AS (
   INSERT INTO ballot ({", ".join(COLUMNS)}, void_no)
   SELECT asked.*, 0 FROM asked JOIN held ON held.id = asked.person_id WHERE held.merged_into_id IS NULL
-  ORDER BY asked.person_id, asked.quota_key
+  ORDER BY asked.person_id, asked.quota_key, asked.cast_at
   ON CONFLICT DO NOTHING RETURNING receipt_id, subject_id, day, grade
 ), counted AS (
   INSERT INTO tally (subject_id, day, grade, shard, count)
@@ -88,6 +88,8 @@ def _write_postgresql(connection: Connection, batch_id: str, rows: Sequence[Row]
 
 def _array(values: list[Any]) -> str:
     """An array as PostgreSQL writes it, {"a","b"}: one text, where the driver would look at every value for itself."""
+    if None in values:
+        raise ValueError("a ballot has no empty column")
     words = [value.value if isinstance(value, Grade) else str(value) for value in values]
     if any("\\" in word or '"' in word for word in words):
         words = [word.replace("\\", "\\\\").replace('"', '\\"') for word in words]

@@ -3,26 +3,29 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 from typing import Self
 
 import structlog
 from sqlalchemy import Connection, delete, select
-from sqlalchemy.exc import IntegrityError, InterfaceError, OperationalError
+from sqlalchemy.exc import IntegrityError, InterfaceError, InternalError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolEmpty
 
 from wxbackend.accounts import service as accounts
 from wxbackend.ballots import batches
 from wxbackend.ballots.admission import live_of
 from wxbackend.ballots.models import Ballot, BallotBatch
 from wxbackend.ballots.receipts import Receipt, receipt_of, standing
+from wxbackend.ballots.rules import new_receipt_id
 from wxbackend.ballots.votes import AlreadyVoted, DatabaseLost, Outcome, Vote
 from wxbackend.campaigns.models import Subject
 from wxbackend.extensions import db, reads_only
 
 log = structlog.get_logger()
-LOST = (OperationalError, InterfaceError)
+LOST = (OperationalError, InterfaceError, InternalError, PoolEmpty)   # the database's fault, and none of the votes'
 
 
 class Line:
@@ -58,7 +61,7 @@ def cast_many(votes: Sequence[Vote], at: datetime, line: Line | None = None) -> 
 
     An outcome is new, the same again (equal receipt), or AlreadyVoted with that day's receipt. The unique key
     (quota_key, person, day, void_no) decides; "was it new" is told by our own receipt id found in the box, never by rowcount.
-    A vote the database refuses for itself comes back as that error, and the others are kept.
+    A vote that fails by itself comes back as its error, and the others are kept.
 
     The one verb that commits: a vote is answered when it is durable. It ends the session's transaction. Raises DatabaseLost.
     """
@@ -74,8 +77,16 @@ def _cast(votes: Sequence[Vote], at: datetime, line: Line) -> list[Outcome | Exc
         raise
     except Exception as e:
         log.warning("a batch was refused", votes=len(votes), kind=type(e).__name__)
-        return [e] if len(votes) == 1 else [_cast([vote], at, line)[0] for vote in votes]   # the one that is to blame fails alone
+        return [e] if len(votes) == 1 else [_alone(vote, at, line) for vote in votes]   # the one that is to blame fails alone
     return [Outcome(_new_receipt(vote, at), True) if vote.receipt_id in kept else _met(vote, at, line) for vote in votes]
+
+
+def _alone(vote: Vote, at: datetime, line: Line) -> Outcome | Exception:
+    """Once more in a batch of its own. Under a new receipt id: none is ever sent under two batch ids, lest it be counted twice."""
+    try:
+        return _cast([replace(vote, receipt_id=new_receipt_id())], at, line)[0]
+    except DatabaseLost as lost:
+        return lost
 
 
 def _keep(votes: Sequence[Vote], at: datetime, line: Line) -> set[str]:
@@ -86,9 +97,10 @@ def _keep(votes: Sequence[Vote], at: datetime, line: Line) -> set[str]:
             return batches.write(line.connection(), batch_id, rows, at)
         except IntegrityError:
             line.give_up()
-            if not _was_committed(batch_id):
+            kept = _committed(batch_id, votes)
+            if kept is None:
                 raise
-            return _standing(votes)   # the first COMMIT did arrive, only its answer was lost
+            return kept   # the first COMMIT did arrive, only its answer was lost
         except LOST as e:
             log.warning("batch not confirmed", batch=batch_id, kind=type(e).__name__)
             line.give_up()
@@ -110,35 +122,61 @@ def _row(vote: Vote, at: datetime) -> batches.Row:
                        vote.grade, vote.source_code, vote.door, vote.degraded, vote.cast_at or at)
 
 
-def _was_committed(batch_id: str) -> bool:
-    return db.session.scalar(select(BallotBatch.id).where(BallotBatch.id == batch_id)) is not None
+def _committed(batch_id: str, votes: Sequence[Vote]) -> set[str] | None:
+    """Which of the receipt ids stand, if this batch was committed; None if it never was. Raises DatabaseLost where that cannot be said."""
+    try:
+        with _looking():
+            if db.session.scalar(select(BallotBatch.id).where(BallotBatch.id == batch_id)) is None:
+                return None
+            return set(db.session.scalars(select(Ballot.receipt_id).where(Ballot.receipt_id.in_([v.receipt_id for v in votes]))))
+    except LOST as e:
+        raise DatabaseLost(retry_after=10) from e
 
 
-def _standing(votes: Sequence[Vote]) -> set[str]:
-    return set(db.session.scalars(select(Ballot.receipt_id).where(Ballot.receipt_id.in_([v.receipt_id for v in votes]))))
+@contextmanager
+def _looking() -> Iterator[None]:
+    """A look beside whoever writes; on SQLite it holds no lock while it lasts, nor afterwards."""
+    token = reads_only.set(True)
+    try:
+        yield
+    finally:
+        reads_only.reset(token)
+        try:
+            db.session.rollback()
+        except LOST:
+            db.session.remove()
 
 
 def _new_receipt(vote: Vote, at: datetime) -> Receipt:
-    subject = vote.about[1] if vote.about else db.session.get_one(Subject, vote.subject_id)
-    campaign = vote.about[0] if vote.about else subject.campaign
+    if vote.about is None:
+        with _looking():
+            subject = db.session.get_one(Subject, vote.subject_id)
+            campaign = subject.campaign
+    else:
+        campaign, subject = vote.about
     return Receipt(vote.receipt_id, campaign, subject, vote.person_id, vote.day, vote.cast_at or at)
 
 
 def _met(vote: Vote, at: datetime, line: Line) -> Outcome | Exception:
-    """What stands in the box instead of a vote that did not go in."""
-    campaign = vote.about[0] if vote.about else None
-    token = reads_only.set(True)
+    """What stands in the box instead of a vote that did not go in; an error is this vote's own, whatever became of the others."""
     try:
+        person_id, found = _instead(vote)
+    except Exception as e:
+        return DatabaseLost(retry_after=10) if isinstance(e, LOST) else e
+    if found is not None:
+        return found
+    if person_id == vote.person_id:
+        return RuntimeError("a vote neither went in nor met another")
+    return _alone(replace(vote, person_id=person_id), at, line)
+
+
+def _instead(vote: Vote) -> tuple[int, Outcome | Exception | None]:
+    """(who she is now, the ballot she has)."""
+    campaign = vote.about[0] if vote.about else None
+    with _looking():
         person_id = accounts.surviving(vote.person_id)   # she may have been merged since the vote was admitted
         same = db.session.scalar(select(Ballot).where(Ballot.captcha_hash == vote.captcha_hash))
         if same is not None and same.person_id == person_id:
-            return Outcome(receipt_of(standing(same), campaign), False)
+            return person_id, Outcome(receipt_of(standing(same), campaign), False)
         other = db.session.scalar(live_of(vote.quota_key, person_id, vote.day))
-        if other is not None:
-            return AlreadyVoted(receipt_of(other, campaign))
-    finally:
-        db.session.rollback()
-        reads_only.reset(token)
-    if person_id == vote.person_id:
-        return RuntimeError("a vote neither went in nor met another")
-    return _cast([replace(vote, person_id=person_id)], at, line)[0]
+        return person_id, AlreadyVoted(receipt_of(other, campaign)) if other is not None else None

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 import structlog
@@ -148,11 +148,18 @@ class Committer:
             if len(self._waiting) >= self._most_waiting:
                 turned_away.inc()
                 raise TooManyAtOnce(retry_after=3)
-            self._waiting.append(pending)
             if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="committer", daemon=True)
-                self._thread.start()
+                self._thread = self._started()
+            self._waiting.append(pending)
             self._change.notify()
+
+    def _started(self) -> threading.Thread:
+        thread = threading.Thread(target=self._run, name="committer", daemon=True)
+        try:
+            thread.start()   # it waits for the lock we hold
+        except RuntimeError as e:   # no thread to be had: nobody waits for one that is not there
+            raise TooManyAtOnce(retry_after=3) from e
+        return thread
 
     def stop(self) -> None:
         """Serve whoever waits, then give the connection back. Whoever comes later finds a new thread."""
@@ -192,7 +199,7 @@ def _serve(batch: Sequence[Pending], line: Line) -> None:
             pending.tell(answer)
     except Exception as e:
         for pending in left:
-            pending.tell(e)
+            pending.tell(_own(e))
         line.give_up()
         if not isinstance(e, DatabaseLost):
             log.exception("a batch of votes failed")
@@ -200,17 +207,26 @@ def _serve(batch: Sequence[Pending], line: Line) -> None:
         db.session.remove()
 
 
-def _answers(batch: Sequence[Pending], line: Line) -> list[tuple[Pending, Outcome | Exception | None]]:
+def _own(error: Exception) -> Exception:
+    """An object for each who is told: requests add to what they are told, and it is raised in many threads."""
+    return DatabaseLost(retry_after=10) if isinstance(error, DatabaseLost) else RuntimeError(type(error).__name__)
+
+
+def _answers(batch: Sequence[Pending], line: Line) -> Iterator[tuple[Pending, Outcome | Exception | None]]:
+    """Whoever is refused or goes the long way hears before anything is committed."""
     asking = [(p, p.what) for p in batch if isinstance(p.what, Ask)]
     admitted = admission.admit_many([(ask, p.session) for p, ask in asking]) if asking else []
     found = [(p, answer) for (p, _), answer in zip(asking, admitted, strict=True)]
     votes = [(p, vote) for p, vote in found if isinstance(vote, Vote)] + [(p, p.what) for p in batch if isinstance(p.what, Vote)]
-    said: list[tuple[Pending, Outcome | Exception | None]] = [(p, answer) for p, answer in found if not isinstance(answer, Vote)]
+    yield from ((p, answer) for p, answer in found if not isinstance(answer, Vote))
     if votes:
-        said += zip([p for p, _ in votes], _kept([vote for _, vote in votes], line), strict=True)
-    return said
+        yield from zip([p for p, _ in votes], _kept([vote for _, vote in votes], line), strict=True)
 
 
 def _kept(votes: Sequence[Vote], line: Line) -> list[Outcome | Exception]:
     batch_sizes.observe(len(votes))
-    return cast_many(votes, max(vote.cast_at for vote in votes if vote.cast_at), line)
+    try:
+        return cast_many(votes, max(vote.cast_at for vote in votes if vote.cast_at), line)
+    except DatabaseLost:
+        admission.take_down_flags([vote.flag for vote in votes])
+        raise

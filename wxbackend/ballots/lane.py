@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from typing import Any
 
 from flask import request
@@ -21,14 +22,14 @@ from wxbackend.ballots.votes import Ask, DatabaseLost, Outcome
 from wxbackend.campaigns import service as campaigns
 from wxbackend.captcha import CaptchaExpired, CaptchaWrong
 from wxbackend.problems import Problem
-from wxbackend.web import is_claim
+from wxbackend.web import NOT_TEXT, is_claim
 
 PATH = re.compile(r"/api/v1/campaigns/([a-z0-9-]{1,40})/ballots")
 FIELDS = {"subject", "grade", "captcha_id", "captcha_answer", "source"}
 NEEDED = {"grade", "captcha_id", "captcha_answer"}
 LONGEST = {"subject": 40, "captcha_answer": 16, "source": 20}
 LARGEST_BODY = 2_048
-SAID, NOT_ASKED = "wxbackend.said", object()   # in the environment: what the committer has said of this vote already
+SAID, NOT_ASKED = "wxbackend.said", object()   # in the environment: what the committer has said of this vote, and when it came
 TAKES_LONGER = (CaptchaWrong, CaptchaExpired, DatabaseLost)   # these bring a fresh captcha along
 
 Headers = list[tuple[str, str]]
@@ -50,6 +51,8 @@ def read(slug: str, headers: Headers, body: bytes) -> tuple[Ask, str] | None:
 def _token(headers: Headers) -> str:
     """The bearer token; empty where the request is not a plain one of a program."""
     found = dict(headers)
+    if len(found) != len(headers):   # sent twice: Flask joins them, and refuses most
+        return ""
     is_json = found.get("content-type", "").partition(";")[0] == "application/json"
     scheme, _, token = found.get("authorization", "").partition(" ")
     if not is_json or "cookie" in found or scheme.lower() != "bearer" or not token.isascii() or any(_says_who(name) for name in found):
@@ -79,17 +82,17 @@ def _fields(body: bytes) -> dict[str, Any] | None:
     if not isinstance(fields, dict) or not NEEDED <= fields.keys() <= FIELDS or not all(isinstance(v, str) for v in fields.values()):
         return None
     is_short = len(fields["captcha_answer"]) > 0 and all(len(fields.get(name, "")) <= most for name, most in LONGEST.items())
-    return fields if is_short and fields["captcha_answer"].isprintable() else None
+    return fields if is_short and not any(NOT_TEXT.search(value) for value in fields.values()) else None
 
 
 def go_on(ask: Ask, token: str) -> Outcome:
     """Cast in Flask what has come to it: from the beginning, or from where the lane left it. Raises as `committer.cast`."""
-    said = request.environ.pop(SAID, NOT_ASKED)
+    said, came_at = request.environ.pop(SAID, (NOT_ASKED, ask.at))
     if said is NOT_ASKED:
         return committer.cast(ask, token)
     if isinstance(said, Exception):
         raise said
-    return committer.cast_alone(ask, token)
+    return committer.cast_alone(replace(ask, at=came_at), token)   # the hour of its coming counts, not of this
 
 
 def status_of(outcome: Outcome) -> int:

@@ -6,6 +6,7 @@ from typing import Any
 
 from flask import Response, g
 from flask_smorest import Blueprint
+from sqlalchemy.exc import SQLAlchemyError
 
 from wxbackend import captcha, clock
 from wxbackend.accounts import service as accounts
@@ -53,16 +54,17 @@ def cast(form: dict[str, Any], slug: str) -> Response:
     try:
         outcome = lane.go_on(ask, token)
     except (captcha.CaptchaExpired, captcha.CaptchaWrong, ballots.DatabaseLost) as problem:
-        raise with_fresh_captcha(problem, campaign, token) from problem
+        with_fresh_captcha(problem, campaign, token)
+        raise
     return Response(lane.body_of(outcome), lane.status_of(outcome), mimetype="application/json")
 
 
-def with_fresh_captcha(problem: Problem, campaign: Campaign, token: str) -> Problem:
-    """The same refusal carrying a new challenge, where one can be had: a spent captcha is never the voter's loss."""
+def with_fresh_captcha(problem: Problem, campaign: Campaign, token: str) -> None:
+    """Add a new challenge to a refusal, where one can be had: a spent captcha is never the voter's loss."""
     db.session.rollback()
     try:
         g.voter = accounts.voter_of(token, clock.now())
-        problem.facts["captcha"] = CaptchaSchema().dump(new_captcha(campaign))
-    except Exception:   # too often, or the database is away: the refusal itself still has to arrive
+        if g.voter is not None:
+            problem.facts["captcha"] = CaptchaSchema().dump(new_captcha(campaign))
+    except (Problem, SQLAlchemyError):   # too often, or the database is away: the refusal itself still has to arrive
         db.session.rollback()
-    return problem

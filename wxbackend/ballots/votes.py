@@ -84,7 +84,8 @@ class Ask:
 class Vote:
     """An admitted vote on its way into the box; `receipt_id` is ours, made before the insert.
 
-    `cast_at` where it is not its batch's; `about` spares a look for campaign and subject afterwards, and is safe in another thread.
+    `cast_at` where it is not its batch's; `about` spares a look for campaign and subject afterwards, and is safe in another thread;
+    `flag` stands in Redis while it is on its way.
     """
 
     campaign_id: int
@@ -99,6 +100,7 @@ class Vote:
     degraded: bool = False
     cast_at: datetime | None = None
     about: tuple[Campaign, Subject] | None = field(default=None, compare=False)
+    flag: str = ""
     receipt_id: str = field(default_factory=rules.new_receipt_id)
 
 

@@ -9,10 +9,11 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
-from flask import current_app, has_app_context
+from flask import Flask, current_app, has_app_context
 from sqlalchemy import event, select
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolEmpty
@@ -23,7 +24,7 @@ from wxbackend.campaigns.models import CHANGED, PARTS, Campaign
 from wxbackend.extensions import db, reads_only
 
 LOOK_AGAIN_SECONDS = 1.0
-LONGEST_UNCONFIRMED_SECONDS = 600.0
+LONGEST_UNCONFIRMED_SECONDS, LONGEST_AT_HAND_SECONDS = 600.0, 3.0
 AWAY = (OperationalError, InterfaceError, PoolEmpty)
 LOADED = (Campaign.subjects, Campaign.sources, Campaign.prizes, Campaign.rules_versions)
 SHARED = "is_shared_snapshot"
@@ -61,11 +62,27 @@ def slug_of(campaign_id: int) -> str | None:
 
 
 def at_hand(slug: str) -> Campaign | None:
-    """`of` without asking the database, for who must not wait; None where it would have to be asked now."""
+    """`of` for who must not wait: the database is asked by a thread of its own, and what it last said serves for three seconds. None where
+    there is none so fresh."""
     kept, now = _all().get(slug), time.monotonic()
-    if kept is None or now - kept.confirmed > LONGEST_UNCONFIRMED_SECONDS or now >= kept.look_at and not kept.looking.locked():
+    if kept is None:
         return None
-    return kept.campaign
+    if now >= kept.look_at and kept.looking.acquire(blocking=False):
+        _aside().submit(_look_aside, current_app._get_current_object(), slug, kept)   # type: ignore[attr-defined]
+    return kept.campaign if now - kept.confirmed <= LONGEST_AT_HAND_SECONDS else None
+
+
+def _aside() -> ThreadPoolExecutor:
+    threads: ThreadPoolExecutor = current_app.extensions.setdefault("live_campaigns_aside", ThreadPoolExecutor(1, "snapshots"))
+    return threads
+
+
+def _look_aside(app: Flask, slug: str, kept: Kept) -> None:
+    try:
+        with app.app_context():
+            _look(slug, kept, time.monotonic())
+    finally:
+        kept.looking.release()
 
 
 def is_shared(part: Any) -> bool:
@@ -103,7 +120,7 @@ def _read(slug: str) -> Campaign | None:
     query = select(Campaign).where(Campaign.slug == slug, Campaign.published_at.is_not(None))
     with _session() as session:
         campaign = session.scalar(query.options(*(selectinload(part) for part in LOADED)))
-        if campaign is None:
+        if campaign is None or campaign.slug != slug:   # MariaDB finds it behind blanks, too: each spelling would be kept
             return None
         for part in (*campaign.subjects, *campaign.sources, *campaign.prizes, *campaign.rules_versions):
             set_committed_value(part, "campaign", campaign)   # the way back costs no query and needs no session

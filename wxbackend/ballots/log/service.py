@@ -151,6 +151,8 @@ def growth(campaign: Campaign, first: int, second: int | None = None) -> Growth:
 
 def head_of(campaign: Campaign, number: int | None = None) -> LogHead:
     """By its number, or the latest. Raises NoSuchHead."""
+    if number is not None and not 0 <= number < 2**31:
+        raise NoSuchHead()
     head = latest(campaign) if number is None else db.session.get(LogHead, (campaign.id, number))
     if head is None:
         raise NoSuchHead()
