@@ -6,6 +6,8 @@ import asyncio
 import json
 import threading
 import time
+from collections.abc import Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -17,6 +19,7 @@ from granian.rsgi import ProtocolClosed
 from tests.factories import NOON, make_campaign, make_voter, solved_captcha, token_for
 from wxbackend.accounts import service as accounts
 from wxbackend.ballots import batches, committer
+from wxbackend.ballots.log import service as log
 from wxbackend.ballots.models import Ballot
 from wxbackend.campaigns import service as campaigns
 from wxbackend.campaigns import snapshots
@@ -78,9 +81,15 @@ def scope(method: str = "GET", path: str = "/", headers: dict[str, str] | None =
                            server="127.0.0.1:8000", client="127.0.0.1:50000", headers=Headers({"host": "127.0.0.1"} | (headers or {})))
 
 
+def run(work: Coroutine[Any, Any, Any]) -> Any:
+    """On a loop in a thread of its own: a browser test of the same process may have left one running here."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, work).result()
+
+
 def ask(front: Any, where: Any, pieces: list[bytes] | None = None) -> Protocol:
     protocol = Protocol(pieces or [])
-    asyncio.run(front.__rsgi__(where, protocol))
+    run(front.__rsgi__(where, protocol))
     return protocol
 
 
@@ -133,7 +142,7 @@ def test_a_stream_comes_in_pieces_and_a_missing_page_as_404(tiny):
 def test_a_body_that_is_too_large_is_refused_before_memory_is_spent_on_it(tiny, length, pieces):
     headers = {"content-length": length} if length else {"transfer-encoding": "chunked"}
     protocol = Protocol(pieces)
-    asyncio.run(tiny.__rsgi__(scope("POST", "/echo", headers), protocol))
+    run(tiny.__rsgi__(scope("POST", "/echo", headers), protocol))
     assert protocol.status == 413 and (protocol.is_read is (length is None))
 
 
@@ -146,7 +155,7 @@ def test_a_body_in_pieces_of_no_told_length_arrives(tiny):
 def test_a_body_that_never_comes_holds_nobody_for_ever(tiny, monkeypatch, length):
     monkeypatch.setattr("wxbackend.front.BODY_SECONDS", 0.1)
     protocol = Protocol([b"x"] * 5, pause=5)
-    asyncio.run(tiny.__rsgi__(scope("POST", "/echo", {"content-length": length}), protocol))
+    run(tiny.__rsgi__(scope("POST", "/echo", {"content-length": length}), protocol))
     assert protocol.status == 408
 
 
@@ -165,19 +174,19 @@ def test_who_still_sends_takes_nobodys_place(tiny):
         await asyncio.gather(*halves, return_exceptions=True)
         return page
 
-    assert asyncio.run(crowd()).status == 200
+    assert run(crowd()).status == 200
 
 
 def test_a_websocket_and_a_client_that_left_are_nobodys_fault(tiny):
     closed: list[int] = []
-    asyncio.run(tiny.__rsgi__(SimpleNamespace(proto="ws", path="/"), SimpleNamespace(close=closed.append)))
+    run(tiny.__rsgi__(SimpleNamespace(proto="ws", path="/"), SimpleNamespace(close=closed.append)))
     assert closed == [404]
 
     class Gone(Protocol):
         async def __call__(self) -> bytes:
             raise ProtocolClosed
 
-    asyncio.run(tiny.__rsgi__(scope("POST", "/echo", {"content-length": "5"}), Gone([])))
+    run(tiny.__rsgi__(scope("POST", "/echo", {"content-length": "5"}), Gone([])))
 
 
 def test_more_than_can_wait_are_sent_away_at_once(tiny, monkeypatch):
@@ -188,7 +197,7 @@ def test_more_than_can_wait_are_sent_away_at_once(tiny, monkeypatch):
         await asyncio.gather(*(tiny.__rsgi__(scope(path="/slow"), p) for p in protocols))
         return protocols
 
-    assert sorted(p.status for p in asyncio.run(crowd())) == [200, 200, 200, 503, 503]
+    assert sorted(p.status for p in run(crowd())) == [200, 200, 200, 503, 503]
 
 
 # The product behind it.
@@ -307,7 +316,7 @@ def test_a_full_queue_is_told_on_the_loop_while_everything_else_hangs(front, app
         await asyncio.gather(*tasks)
         return [early, protocols]   # type: ignore[list-item,return-value]
 
-    early, protocols = asyncio.run(rush())
+    early, protocols = run(rush())
     assert early == [0, 0, 0, 503, 503] and [p.status for p in protocols] == [201, 201, 201, 503, 503]
     refused = json.loads(protocols[3].body)
     assert refused["type"] == "/problems/too-many-at-once" and protocols[3].headers["retry-after"] == "3"
@@ -342,11 +351,20 @@ def test_a_body_is_read_only_where_one_so_large_is_taken(front):
     headers = {"content-length": "5000000", "content-type": "application/json"}
     for path in (PATH, "/nowhere", "/login/h5"):
         protocol = Protocol([b"x"])
-        asyncio.run(front.__rsgi__(scope("POST", path, headers), protocol))
+        run(front.__rsgi__(scope("POST", path, headers), protocol))
         assert protocol.status == 413 and not protocol.is_read, path
     upload = Protocol([b"x" * 100])
-    asyncio.run(front.__rsgi__(scope("POST", f"/api/v1/campaigns/{SLUG}/submissions", headers), upload))
+    run(front.__rsgi__(scope("POST", f"/api/v1/campaigns/{SLUG}/submissions", headers), upload))
     assert upload.status == 401 and upload.is_read
+
+
+def test_the_logs_files_come_whole_over_the_loop(front):
+    """A stream has no length until it is read; a wrong one told beforehand makes clients drop it."""
+    log.keep_up(campaigns.by_slug(SLUG), NOON + timedelta(hours=1))
+    lines, hashes = (ask(front, scope(path=f"/campaigns/{SLUG}/log/{name}")) for name in ("lines.txt", "hashes.txt"))
+    assert lines.status == hashes.status == 200
+    assert lines.body.startswith(b"rules|1|") and "content-length" not in lines.headers
+    assert len(hashes.body) == int(hashes.headers["content-length"])
 
 
 def test_whoever_watches_is_answered_in_any_crowd(front):

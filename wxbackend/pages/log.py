@@ -60,6 +60,7 @@ def log_file(slug: str, name: str) -> Response:
     if response.status_code == 200:
         limit("file", FILES_A_MINUTE)
         response.response = stream_with_context(log.streamed(campaign.id, head.size, FILES[name]))
+        del response.headers["Content-Length"]   # of the empty body, which stood for the stream so far
         if name == "hashes.txt":
             response.content_length = HASH_LINE * head.size
     return response

@@ -54,6 +54,8 @@ def test_nine_votes_wait_and_ten_enter_together_sorted_by_their_hashes(box):
     assert lines(box) == []
     put_in(box, 1, first_person=50)
     log.keep_up(box, NOON)
+    assert lines(box) == [], "they enter with the next hour's head"
+    log.keep_up(box, NOON + timedelta(hours=1))
     assert sorted(refs(box)) == ids(box)
     hashes = [leaf.hash for leaf in lines(box)]
     assert hashes == sorted(hashes) and refs(box) != ids(box)

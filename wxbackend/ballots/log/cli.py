@@ -10,7 +10,7 @@ import click
 from flask.cli import AppGroup
 
 from wxbackend import clock
-from wxbackend.ballots.log import kit_check, kit_file, sequence
+from wxbackend.ballots.log import heads, kit_check, kit_file, sequence
 from wxbackend.ballots.log import service as log
 from wxbackend.ballots.log.verify import verify as faults_of
 from wxbackend.ballots.log.waiting import Book
@@ -33,9 +33,13 @@ def verify(slug: str) -> None:
             if found <= MOST_SAID:
                 click.echo(f"✗ {fault}", err=True)
         size = sequence.size_of(_book(slug))
+        latest = heads.latest(_book(slug).id)
+        mark = latest.mark if latest else ""
     if found:
         more = f", the first {MOST_SAID} are named" if found > MOST_SAID else ""
         raise click.ClickException(f"{found} things are wrong{more}")
+    if mark:
+        click.echo(f"the latest 账本指纹 is {mark}: hold it against one kept outside; a line cut off the end shows in nothing else")
     click.echo(f"the log verifies: {size} lines / 全部对上")
 
 
@@ -81,6 +85,9 @@ def kit_check_command(file: BinaryIO, passphrase: str) -> None:
         click.echo(f"✗ {fault}", err=True)
     if kit.faults:
         sys.exit(1)
+    if kit.moved:
+        click.echo(f"{len(kit.moved)} tickets are held by another person than they were granted to, as after a merge: "
+                   f"ask for each why ({', '.join(kit.moved[:MOST_SAID])})")
     click.echo(f"{len(kit.opened)} votes, {len(kit.holders)} tickets, 账本指纹 {kit.mark}: the kit verifies / 全部对上")
 
 

@@ -20,8 +20,11 @@ Totals = dict[str, dict[str, int]]   # {"culture-network": {"优": 12, "差": 1}
 
 def keep_up(book: Book, at: datetime) -> None:
     """Enter what may enter and make every head that is due, in the order of days. Commits step by step: killed anywhere, the next run
-    goes on."""
-    sequence.enter_votes(book)
+    goes on.
+
+    Votes enter with their head, not as they come: nothing is published before it, and the more are sorted together the less a line's
+    place tells.
+    """
     with sequence.looking():
         due = list(rules.due(at, book.zone, book.first_day, book.closes_at, book.is_frozen, _made(book)))
     for head in due:

@@ -36,6 +36,7 @@ class Kit:
     named: list[str] = field(default_factory=list)
     key: bytes = b""
     holders: set[str] = field(default_factory=set)
+    moved: list[str] = field(default_factory=list)                       # tickets whose holder is not whom they were granted to
     faults: list[str] = field(default_factory=list)
 
     @property
@@ -158,6 +159,8 @@ def _holder(kit: Kit, entry: dict[str, Any]) -> Iterator[str]:
         yield f"ticket {ticket}: its person's tag is another"
     if not kit.granted.get(ticket):
         yield f"ticket {ticket}: was never granted in the log, or was taken back"
+    if entry["person"] != entry["granted_to"]:
+        kit.moved.append(ticket)
     kit.holders.add(ticket)
 
 

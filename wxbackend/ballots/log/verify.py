@@ -13,6 +13,8 @@ from typing import Any
 from sqlalchemy import and_, select
 
 from wxbackend import audit
+from wxbackend.accounts import service as accounts
+from wxbackend.accounts.models import Person
 from wxbackend.audit.merkle import Frontier, leaf_hash
 from wxbackend.audit.models import GENESIS, AuditEntry
 from wxbackend.ballots.log import blinds, rules, waiting
@@ -22,10 +24,11 @@ from wxbackend.ballots.log.models import LogHead, LogLeaf, LogNode
 from wxbackend.ballots.log.tree import STORED
 from wxbackend.ballots.log.waiting import Book, Line
 from wxbackend.ballots.models import Ballot, BallotDecision
-from wxbackend.campaigns.models import RulesVersion, Subject
+from wxbackend.campaigns.models import Campaign, RulesVersion, Subject
 from wxbackend.extensions import db
 from wxbackend.tickets.events import evidence
 from wxbackend.tickets.models import Ticket, TicketEvent
+from wxbackend.tickets.service import ticket_id
 
 PAGE = 5000
 KINDS = {"vote": "vote", "void": "decision", "decision": "decision", "grant": "ticket", "revoke": "ticket", "rules": "rules"}
@@ -227,7 +230,22 @@ def _tickets(book: Book) -> Iterator[str]:
     granted = {ticket for ticket, counts in live.items() if counts}
     yield from (f"ticket {ticket}: counts, and was never granted" for ticket in sorted(counting - granted))
     yield from (f"ticket {ticket}: was granted, and does not count" for ticket in sorted(granted - counting))
+    yield from _holders(book)
     yield from _evidence(book)
+
+
+def _holders(book: Book) -> Iterator[str]:
+    """Each ticket that counts is of the person it was granted to, or of whom that one has become."""
+    key = db.session.get_one(Campaign, book.id).ticket_key
+    query = select(Ticket.ticket_id, Ticket.person_id, TicketEvent.person_id.label("granted_to"), TicketEvent.day, TicketEvent.activity,
+                   TicketEvent.n, Person.public_id)
+    query = query.join(TicketEvent, and_(TicketEvent.ticket_row_id == Ticket.id, TicketEvent.verb == "granted"))
+    query = query.join(Person, Person.id == TicketEvent.person_id).where(Ticket.campaign_id == book.id, Ticket.revoked_at.is_(None))
+    for row in db.session.execute(query.order_by(Ticket.ticket_id)):
+        if ticket_id(key, row.public_id, row.day, row.activity, row.n) != row.ticket_id:
+            yield f"ticket {row.ticket_id}: is not what the key makes of the person it was granted to"
+        elif row.person_id != row.granted_to and accounts.surviving(row.person_id) != accounts.surviving(row.granted_to):
+            yield f"ticket {row.ticket_id}: is held by another person than it was granted to"
 
 
 def _evidence(book: Book) -> Iterator[str]:
