@@ -30,7 +30,7 @@ from wxbackend import captcha, create_app, problems, store, web
 from wxbackend.ballots import committer, lane
 from wxbackend.ballots.committer import PATIENCE_SECONDS, Committer, Pending
 from wxbackend.ballots.votes import Outcome
-from wxbackend.problems import Problem, TooLarge, Unavailable
+from wxbackend.problems import Problem, SlowBody, TooLarge, Unavailable
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -56,11 +56,6 @@ def create() -> Front:
     gc.freeze()   # what is loaded by now stays: it need not be looked through again and again
     gc.set_threshold(20_000, 20, 50)
     return front
-
-
-class SlowBody(Problem):
-    status, type, title = 408, "slow-body", "网络太慢，没有收全。"
-    hint = "请换个信号好的地方再试，不会投成两票。"
 
 
 class Bridge:

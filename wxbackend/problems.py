@@ -90,6 +90,11 @@ class TooLarge(Problem):
     hint = "截图请控制在10 MB以内。"
 
 
+class SlowBody(Problem):
+    status, type, title = 408, "slow-body", "网络太慢，没有收全。"
+    hint = "请换个信号好的地方再试，不会投成两票。"
+
+
 class FormExpired(Problem):
     status, type, title = 403, "form-expired", "这一页放得太久了。"
     hint = "请刷新页面再提交，不会投成两票。"

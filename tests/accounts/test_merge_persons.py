@@ -67,6 +67,6 @@ def test_every_room_that_knows_persons_follows(any_app):
     followed = {room.__module__.split(".")[1] for room in merging._follow}
     tables = {t.name for t in db.metadata.sorted_tables if any(c.name == "person_id" for c in t.c)}
     of_rooms = {"identity": "accounts", "ballot": "ballots", "ticket": "tickets", "entrant": "submissions", "chat_entry": "submissions",
-                "submission": "submissions", "draw_line": "sealed", "award": "sealed"}
+                "submission": "submissions", "draw_line": "sealed", "award": "sealed", "ticket_event": "sealed"}
     assert tables == of_rooms.keys()
     assert followed == set(of_rooms.values()) - {"accounts", "sealed"}
