@@ -26,7 +26,8 @@ bp = Blueprint("ballots", __name__, url_prefix="/api/v1/campaigns/<slug>", descr
 def new_captcha(campaign: Campaign, family: str | None = None) -> captcha.Challenge:
     """A challenge for the voter of this request; commits, for where Redis is away it is a row."""
     challenge = captcha.make(g.voter.person_key, campaign.slug, "vote", clock.now(), family=family or campaign.captcha)
-    db.session.commit()
+    if db.session.registry.has():
+        db.session.commit()
     return challenge
 
 
