@@ -82,7 +82,7 @@ def _logged_in(count: int, at: datetime) -> list[Citizen]:
     made = [Citizen(door["person_id"], p["public_id"], identity_ids[door["openid"]], _new_token(p["public_id"]))
             for p, door in zip(people, doors, strict=True)]
     db.session.execute(insert(VoterToken), [
-        {"token_hash": accounts.token_hash(citizen.token), "identity_id": citizen.identity_id, "door": "h5", "issued_at": at,
+        {"token_hash": accounts.voter_hash(citizen.token), "identity_id": citizen.identity_id, "door": "h5", "issued_at": at,
          "expires_at": at + VOTER_TOKEN_LIFE} for citizen in made])
     db.session.commit()
     return made

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from bench import captcha_cost, naive, report
+from bench import captcha, naive, report
 from bench.crowd import Crowd
 from bench.fronts import FRONTS, served
 from bench.journey import page_vote, whole_vote
@@ -47,7 +47,7 @@ def main() -> None:
         print(f"{len(found)} sides, {options.rounds} rounds of {options.seconds:g} s; the first, shorter round is not counted", flush=True)
         rounds = take_turns(found, options)
     summary = report.Summary(rounds)
-    summary.captcha(captcha_cost.measure())
+    summary.captcha(captcha.measure()["captcha_cpu_us"])
     report.publish(rounds, summary.figures, machine.facts(versions, options))
 
 

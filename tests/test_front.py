@@ -365,6 +365,8 @@ def test_the_logs_files_come_whole_over_the_loop(front):
     assert lines.status == hashes.status == 200
     assert lines.body.startswith(b"rules|1|") and "content-length" not in lines.headers
     assert len(hashes.body) == int(hashes.headers["content-length"])
+    for number in ("99999999999999999999", "-1", "7"):
+        assert ask(front, scope(path=f"/campaigns/{SLUG}/log/lines.txt", query=f"head={number}")).status == 404, number
 
 
 def test_whoever_watches_is_answered_in_any_crowd(front):

@@ -9,7 +9,7 @@ from sqlalchemy.exc import IntegrityError
 
 from wxbackend.accounts.models import Identity
 from wxbackend.extensions import db
-from wxbackend.logs import told
+from wxbackend.logs import CalmLogger, told
 
 
 def test_a_database_error_names_its_class_and_place_but_not_the_row(any_app):
@@ -27,3 +27,25 @@ def test_our_own_errors_speak(app):
     except RuntimeError:
         said = told(sys.exc_info())
     assert said.index("ValueError: why") < said.index("RuntimeError: two people share a tag")
+
+
+def test_an_error_that_is_its_own_cause_is_told_once(app):
+    try:
+        try:
+            raise ValueError("round and round")
+        except ValueError as e:
+            raise e from e
+    except ValueError:
+        said = told(sys.exc_info())
+    assert said.count("ValueError: round and round") == 1
+
+
+def test_a_log_that_cannot_be_written_stops_nobody():
+    class Full:
+        def write(self, _text):
+            raise OSError(28, "No space left on device")
+
+        def flush(self):
+            raise OSError(28, "No space left on device")
+
+    CalmLogger(Full()).warning("the disk is full")

@@ -92,7 +92,7 @@ def test_a_token_ends(site):
 def test_a_revoked_token_is_nobody_and_others_stay(site):
     with site.inside():
         token = site.amei["Authorization"].removeprefix("Bearer ")
-        db.session.query(VoterToken).filter_by(token_hash=accounts.token_hash(token)).one().revoked_at = NOON
+        db.session.query(VoterToken).filter_by(token_hash=accounts.voter_hash(token)).one().revoked_at = NOON
         db.session.commit()
     assert site.client.get("/api/v1/me", headers=site.amei).status_code == 401
     assert site.client.get("/api/v1/me", headers=site.chen).status_code == 200
@@ -250,3 +250,11 @@ def test_a_route_without_a_caller_fails_loudly(make_app):
 def test_a_login_leads_back_into_our_own_site(target, where):
     from wxbackend.accounts.rules import safe_next
     assert safe_next(target) == where
+
+
+def test_a_number_too_long_for_python_is_a_bad_request(site):
+    """int() refuses beyond 4,300 digits, by an error that is no JSON error."""
+    for headers in ({}, site.amei):
+        answer = site.client.post("/api/v1/campaigns/futian-2021-reform/ballots", data='{"grade": ' + "9" * 6_000 + "}",
+                                  content_type="application/json", headers=headers)
+        assert (answer.status_code, answer.json["type"]) == (400, "/problems/bad-request")

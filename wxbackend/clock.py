@@ -15,7 +15,7 @@ from sqlalchemy import BigInteger, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Mapped, mapped_column
 
-from wxbackend.extensions import Base, db, reads_only, settings
+from wxbackend.extensions import Base, db, reading, settings
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 WEEKDAYS = "一二三四五六日"
@@ -83,14 +83,11 @@ def _stored_offset() -> timedelta | None:
     On a connection of its own, so that reading the clock opens no transaction of the caller's, and one that only reads: on SQLite
     the caller's may hold the write lock already, and would be waited for until the timeout.
     """
-    token = reads_only.set(True)
     try:
-        with db.engine.connect() as connection:
+        with reading(), db.engine.connect() as connection:
             return timedelta(milliseconds=connection.execute(select(ClockOffset.offset_ms).where(ClockOffset.id == 1)).scalar() or 0)
     except SQLAlchemyError:
         return None
-    finally:
-        reads_only.reset(token)
 
 
 def local_day(at: datetime, zone: str) -> date:

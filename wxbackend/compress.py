@@ -5,7 +5,7 @@ leaves it to a proxy.
 
 Lengths tell secrets to whoever may put words of his own beside them and look at many answers (BREACH). Three things stand against it:
 our cookies are SameSite=Lax, so another site's requests are nobody's; what is secret in a page is new each time (captcha) or each second
-(the form's token); and every compressed answer carries a file name of random length in its header, up to a hundred bytes.
+(the form's token); and every page or answer packed on its way carries a file name of random length in its header, up to a hundred bytes.
 """
 
 from __future__ import annotations

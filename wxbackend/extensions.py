@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Any
@@ -73,6 +75,16 @@ class Instant(TypeDecorator[datetime]):
 # when somebody wrote in between, so transactions take the write lock at BEGIN; reading requests say
 # `reads_only` and share.
 reads_only: ContextVar[bool] = ContextVar("reads_only", default=False)
+
+
+@contextmanager
+def reading(yes: bool = True) -> Iterator[None]:
+    """Transactions that begin within only read, beside whoever writes; with False they write, whatever the request said."""
+    token = reads_only.set(yes)
+    try:
+        yield
+    finally:
+        reads_only.reset(token)
 
 
 def prepare_engine(engine: Engine) -> None:

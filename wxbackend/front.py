@@ -42,7 +42,7 @@ LONGEST_LENGTH = 12         # digits of a Content-Length
 NEVER_TURNED_AWAY = {"/healthz", "/readyz", "/metrics"}   # or a watcher would restart a server that is only busy
 turned_away = Counter("wxbackend_requests_turned_away_total", "Requests refused because too many waited for a thread")
 LOOK_SECONDS = 1.0          # how often it is looked for votes that wait too long
-JSON, PROBLEM, PAGE = "application/json", "application/problem+json", "text/html; charset=utf-8"
+JSON, PAGE = "application/json", "text/html; charset=utf-8"
 
 
 def create() -> Front:
@@ -170,7 +170,7 @@ class Front(Bridge):
         """Said on the loop, with no thread to be had: a program's own, or a page made beforehand."""
         extra = [(name.lower(), value) for name, value in problems.headers_of(problem).items()]
         if scope.path.startswith("/api/"):
-            return self._answer(protocol, problem.status, PROBLEM, lane.refusal_of(problem), extra)
+            return self._answer(protocol, problem.status, problems.JSON, problems.body_of(problem), extra)
         self._answer(protocol, problem.status, PAGE, self._pages.get(type(problem), self._pages[Unavailable]), extra)
 
     def _answer(self, protocol: Any, status: int, kind: str, body: bytes, extra: Iterable[tuple[str, str]] = ()) -> None:

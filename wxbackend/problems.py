@@ -18,6 +18,7 @@ from sqlalchemy.exc import TimeoutError as PoolEmpty
 from werkzeug.exceptions import HTTPException
 
 log = structlog.get_logger()
+JSON = "application/problem+json"
 
 
 class Problem(Exception):
@@ -129,14 +130,18 @@ def wants_json() -> bool:
 
 def render(problem: Problem) -> Response:
     if wants_json():
-        body = json.dumps(problem.to_dict(), ensure_ascii=False)
-        response = Response(body, problem.status, mimetype="application/problem+json")
+        response = Response(body_of(problem), problem.status, mimetype=JSON)
     else:
         staff = request.path.startswith("/admin")
         response = Response(render_template("admin/problem.html" if staff else "pages/problem.html", problem=problem), problem.status)
     response.headers.update(headers_of(problem) if wants_json() else problem.headers)
     response.headers["Cache-Control"] = "no-store"
     return response
+
+
+def body_of(problem: Problem) -> bytes:
+    """RFC 9457, for a program."""
+    return json.dumps(problem.to_dict(), ensure_ascii=False).encode()
 
 
 def headers_of(problem: Problem) -> dict[str, str]:

@@ -114,7 +114,7 @@ def test_a_tampered_token_is_nobody(app, wrong):
 def test_two_devices_are_two_tokens_and_one_is_revoked_alone(app):
     amei = make_voter("阿美")
     phone, tablet = (accounts.issue_token(amei.identity, NOON)[0] for _ in range(2))
-    db.session.query(VoterToken).filter_by(token_hash=accounts.token_hash(phone)).one().revoked_at = NOON
+    db.session.query(VoterToken).filter_by(token_hash=accounts.voter_hash(phone)).one().revoked_at = NOON
     db.session.flush()
     assert accounts.voter_of(phone, NOON) is None and accounts.voter_of(tablet, NOON) is not None
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import event
 
 from tests.factories import NOON, make_voter
+from tests.statements import statements
 from wxbackend import store
 from wxbackend.accounts import service as accounts
 from wxbackend.accounts import sessions
@@ -30,21 +29,6 @@ def token(amei):
     token, _ = accounts.issue_token(amei.identity, NOON)
     db.session.commit()
     return token
-
-
-@contextmanager
-def statements():
-    said: list[str] = []
-
-    def note(_connection, _cursor, statement, *_):
-        if statement.startswith("SELECT"):
-            said.append(statement)
-
-    event.listen(db.engine, "before_cursor_execute", note)
-    try:
-        yield said
-    finally:
-        event.remove(db.engine, "before_cursor_execute", note)
 
 
 def test_the_second_request_asks_no_database(token, amei):

@@ -29,7 +29,7 @@ def known(token, at=NOON):
 
 def test_a_token_is_nowhere_but_with_its_owner(amei):
     token, _ = accounts.issue_token(amei.identity, NOON)
-    row = db.session.query(VoterToken).filter_by(token_hash=accounts.token_hash(token)).one()
+    row = db.session.query(VoterToken).filter_by(token_hash=accounts.voter_hash(token)).one()
     assert token not in [getattr(row, c.name) for c in VoterToken.__table__.c]
     assert accounts.issue_token(amei.identity, NOON)[0] != token
 

@@ -75,12 +75,18 @@ def people(count):
     return [(voter, token_for(voter)) for voter in voters]
 
 
-def test_who_waits_together_is_committed_together(campaign, cast, held):
-    crowd = people(9)
+def with_the_page_before_them(campaign, count):
+    """(people, their asks): their sessions are in Redis, and nothing is left open here."""
+    crowd = people(count)
     asks = [(ask(campaign, voter), token) for voter, token in crowd]
     for _, token in crowd:
-        accounts.voter_of(token, NOON)   # they have the page before them: their sessions are in Redis
+        accounts.voter_of(token, NOON)
     db.session.commit()
+    return crowd, asks
+
+
+def test_who_waits_together_is_committed_together(campaign, cast, held):
+    crowd, asks = with_the_page_before_them(campaign, 9)
     first = cast(*asks[0])
     assert held.arrived.wait(10)
     others = [cast(*one) for one in asks[1:]]
@@ -136,11 +142,7 @@ def test_a_double_tap_is_one_vote_and_two_equal_receipts(campaign, cast):
 
 
 def test_a_poisoned_vote_fails_alone(campaign, cast, held):
-    crowd = people(4)
-    asks = [(ask(campaign, voter), token) for voter, token in crowd]
-    for _, token in crowd:
-        accounts.voter_of(token, NOON)
-    db.session.commit()
+    crowd, asks = with_the_page_before_them(campaign, 4)
     write = batches.write
 
     def refuse_one(connection, batch_id, rows, at):
@@ -163,11 +165,7 @@ def test_a_full_queue_says_so_at_once_and_spends_nothing(campaign, cast, held, a
     queue = any_app.extensions[committer.EXTENSION]
     queue._most_waiting = 2
     try:
-        crowd = people(4)
-        asks = [(ask(campaign, voter), token) for voter, token in crowd]
-        for _, token in crowd:
-            accounts.voter_of(token, NOON)
-        db.session.commit()
+        _, asks = with_the_page_before_them(campaign, 4)
         first = cast(*asks[0])
         assert held.arrived.wait(10)
         waiting = [cast(*one) for one in asks[1:3]]
@@ -183,11 +181,7 @@ def test_a_full_queue_says_so_at_once_and_spends_nothing(campaign, cast, held, a
 
 def test_whoever_stops_waiting_is_not_served_afterwards(campaign, cast, held, monkeypatch):
     monkeypatch.setattr(committer, "PATIENCE_SECONDS", 0.3)
-    crowd = people(2)
-    asks = [(ask(campaign, voter), token) for voter, token in crowd]
-    for _, token in crowd:
-        accounts.voter_of(token, NOON)
-    db.session.commit()
+    crowd, asks = with_the_page_before_them(campaign, 2)
     first = cast(*asks[0])
     assert held.arrived.wait(10)
     second = cast(*asks[1])
@@ -199,11 +193,7 @@ def test_whoever_stops_waiting_is_not_served_afterwards(campaign, cast, held, mo
 
 
 def test_a_database_that_is_lost_tells_everybody_and_comes_back(campaign, cast, monkeypatch):
-    crowd = people(3)
-    asks = [(ask(campaign, voter), token) for voter, token in crowd]
-    for _, token in crowd:
-        accounts.voter_of(token, NOON)
-    db.session.commit()
+    crowd, asks = with_the_page_before_them(campaign, 3)
     write, is_away = batches.write, [True]
 
     def away(*batch):
@@ -258,12 +248,7 @@ def test_a_merge_between_admission_and_commit_keeps_one_vote(campaign, cast, hel
 
 
 def test_stopping_serves_whoever_waits_and_a_later_vote_starts_anew(campaign, cast, held, any_app):
-    crowd = people(3)
-    asks = [(ask(campaign, voter), token) for voter, token in crowd]
-    db.session.commit()
-    for _, token in crowd:
-        accounts.voter_of(token, NOON)
-    db.session.commit()
+    _, asks = with_the_page_before_them(campaign, 3)
     first = cast(*asks[0])
     assert held.arrived.wait(10)
     second = cast(*asks[1])
@@ -362,3 +347,12 @@ def test_what_the_database_refuses_of_one_vote_is_that_votes_alone(campaign):
     assert [isinstance(o, ballots.Outcome) for o in outcomes] == [True, False, True] and not isinstance(outcomes[1], ballots.DatabaseLost)
     assert time.monotonic() - began < 10, "on SQLite nobody waits for his own lock"
     assert ballots.recount(campaigns.by_slug(campaign.slug)) == []
+
+
+def test_where_no_thread_can_be_had_the_next_vote_tries_again(campaign, cast, monkeypatch):
+    _, asks = with_the_page_before_them(campaign, 2)
+    with monkeypatch.context() as starved:
+        starved.setattr(committer.threading.Thread, "start", lambda _thread: (_ for _ in ()).throw(RuntimeError("can't start new thread")))
+        with pytest.raises(ballots.TooManyAtOnce):
+            committer.cast(*asks[0])
+    assert [cast(*one).result(20).is_new for one in asks] == [True, True]

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import threading
-from contextlib import contextmanager
+import time
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import event, update
+from sqlalchemy import update
 from sqlalchemy.exc import OperationalError
 
 from tests.factories import NOON, document, make_campaign
+from tests.statements import statements
 from wxbackend.campaigns import service as campaigns
 from wxbackend.campaigns import snapshots
 from wxbackend.campaigns.models import PARTS, Box, Campaign, Prize, RulesVersion, Source, Subject
@@ -24,22 +25,6 @@ EARLY, SLUG = NOON - timedelta(days=3), "futian-2021-reform"
 @pytest.fixture(autouse=True)
 def others(request, any_app):
     make_campaign(slug="futian-2022-other")   # noise
-
-
-@contextmanager
-def statements():
-    """What is sent to the database meanwhile."""
-    sent: list[str] = []
-
-    def note(_connection, _cursor, statement, *_rest):
-        if statement != "BEGIN":   # SQLite's, which we send ourselves
-            sent.append(statement)
-
-    event.listen(db.engine, "before_cursor_execute", note)
-    try:
-        yield sent
-    finally:
-        event.remove(db.engine, "before_cursor_execute", note)
 
 
 def revision_of(slug: str = SLUG) -> int:
@@ -237,3 +222,44 @@ def test_while_one_looks_the_others_go_on_with_what_there_is(any_app, monkeypatc
     answered.set()
     looker.join(20)
     assert found == ["改过的"] and campaigns.live(SLUG).title == "改过的"
+
+
+def test_whoever_must_not_wait_has_it_looked_at_by_a_thread_of_its_own(any_app, monkeypatch):
+    make_campaign()
+    campaigns.live(SLUG)
+    look, lookers = snapshots._look, []
+
+    def noted(*of):
+        lookers.append(threading.current_thread().name)
+        return look(*of)
+
+    monkeypatch.setattr(snapshots, "_look", noted)
+    campaigns.by_slug(SLUG).title = "改过的名字"
+    db.session.commit()   # which makes the next look due
+    for _ in range(500):
+        if campaigns.at_hand(SLUG).title == "改过的名字":
+            break
+        time.sleep(0.02)
+    assert campaigns.at_hand(SLUG).title == "改过的名字"
+    assert lookers and all(name.startswith("snapshots") for name in lookers)
+
+
+def test_what_was_not_confirmed_for_three_seconds_is_not_at_hand(any_app, monkeypatch):
+    make_campaign()
+    campaigns.live(SLUG)
+    kept = snapshots._all()[SLUG]
+    kept.looking.acquire()   # somebody looks, and hangs
+    try:
+        kept.confirmed -= snapshots.LONGEST_AT_HAND_SECONDS + 1
+        assert campaigns.at_hand(SLUG) is None and campaigns.live(SLUG) is kept.campaign
+    finally:
+        kept.looking.release()
+
+
+def test_an_address_with_blanks_behind_is_none(any_app):
+    """MariaDB compares them away: each spelling would be kept as a campaign of its own."""
+    make_campaign()
+    for spelling in (SLUG + " ", SLUG + "   "):
+        with pytest.raises(campaigns.NoSuchCampaign):
+            campaigns.live(spelling)
+    assert set(snapshots._all()) <= {SLUG, "futian-2022-other"}

@@ -2,34 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import pytest
-from sqlalchemy import event
 
 from tests import factories
+from tests.statements import statements
 from wxbackend.campaigns import service as campaigns
 from wxbackend.extensions import db
 from wxbackend.pages.pieces import article
 
 SLUG = "futian-2021-reform"
 OTHERS = ("voter_token", "clock_offset", "SELECT campaign.revision")   # the login, the demo's clock, and once a second the snapshot
-
-
-@contextmanager
-def statements() -> Iterator[list[str]]:
-    sent: list[str] = []
-
-    def note(_connection, _cursor, statement, *_rest):
-        if statement.split()[0] not in ("BEGIN", "PRAGMA") and not any(table in statement for table in OTHERS):
-            sent.append(statement)
-
-    event.listen(db.engine, "before_cursor_execute", note)
-    try:
-        yield sent
-    finally:
-        event.remove(db.engine, "before_cursor_execute", note)
 
 
 def asked(client, url: str, status: int = 200, **sent) -> list[str]:
@@ -39,7 +21,7 @@ def asked(client, url: str, status: int = 200, **sent) -> list[str]:
         return client.post(url, **sent) if sent else client.get(url)
 
     assert open_it().status_code == status
-    with statements() as found:
+    with statements(but=OTHERS) as found:
         assert open_it().status_code == status
     return found
 

@@ -20,7 +20,7 @@ from wxbackend.accounts.rules import STAFF_SESSION_LIFE
 from wxbackend.accounts.sessions import Voter, look_again_at, voter_of
 from wxbackend.accounts.sessions import name_of as session_name_of
 from wxbackend.accounts.sessions import read as read_session
-from wxbackend.accounts.tokens import issue_token, revoke_token, sweep_tokens, token_hash
+from wxbackend.accounts.tokens import issue_token, revoke_token, sweep_tokens, token_hash, voter_hash
 from wxbackend.extensions import db, settings
 from wxbackend.problems import Problem
 from wxbackend.wechat import WxUser
@@ -28,7 +28,8 @@ from wxbackend.wechat import WxUser
 __all__ = ["NotLoggedIn", "StaffSeat", "UsernameTaken", "VirtualIdentity", "Voter", "WrongPassword", "all_ids", "check_password",
            "close_session", "create_staff", "find_identity", "follows", "hold", "hold_all", "is_unknown",
            "issue_token", "learn_unionid", "login", "merge", "open_session", "read_session", "revoke_token", "seat_of", "session_name_of",
-           "set_password", "surviving", "sweep_tokens", "tidy", "token_hash", "voter_of", "wonder"]
+           "set_password", "surviving", "sweep_tokens", "tidy", "token_hash", "voter_hash",
+           "voter_of", "wonder"]
 
 CROSSED_TRIES = 5
 DEADLOCKS = ("40P01", 1213, 1305)   # PostgreSQL's; MariaDB's, also where it took the savepoint along

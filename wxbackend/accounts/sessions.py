@@ -15,7 +15,7 @@ from sqlalchemy import select
 
 from wxbackend import store
 from wxbackend.accounts.models import Identity, VoterToken
-from wxbackend.accounts.tokens import ASK_THE_DATABASE, KEPT_SECONDS, find_token, look_again, session_name, token_hash
+from wxbackend.accounts.tokens import ASK_THE_DATABASE, KEPT_SECONDS, find_token, look_again, session_name, voter_hash
 from wxbackend.extensions import db, settings
 from wxbackend.store import StoreAway
 
@@ -69,7 +69,7 @@ def voter_of(token: str, at: datetime) -> Voter | None:
 
 def name_of(token: str) -> str:
     """Under which name a token's session is kept in Redis."""
-    return session_name(token_hash(token))
+    return session_name(voter_hash(token))
 
 
 def write(voter: Voter, ends: datetime) -> str:

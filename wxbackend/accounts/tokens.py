@@ -35,7 +35,7 @@ def issue_token(identity: Identity, at: datetime, door: str = "h5", replaces: st
     """
     db.session.execute(select(Identity.id).where(Identity.id == identity.id).with_for_update())   # two logins at once count one by one
     if replaces:
-        _revoke(at, VoterToken.token_hash == token_hash(replaces), VoterToken.identity_id == identity.id)
+        _revoke(at, VoterToken.token_hash == voter_hash(replaces), VoterToken.identity_id == identity.id)
     mine = (VoterToken.identity_id == identity.id, VoterToken.revoked_at.is_(None), VoterToken.expires_at > at)
     live = list(db.session.scalars(select(VoterToken.id).where(*mine).order_by(VoterToken.issued_at.desc(), VoterToken.id.desc())))
     if len(live) >= MOST_DEVICES:
@@ -43,21 +43,21 @@ def issue_token(identity: Identity, at: datetime, door: str = "h5", replaces: st
     if secrets.randbelow(SWEEP_ONE_IN) == 0:
         sweep_tokens(at)
     token, ends = store.shard_of(identity.person.public_id) + secrets.token_urlsafe(32), at + VOTER_TOKEN_LIFE
-    db.session.add(VoterToken(token_hash=token_hash(token), identity_id=identity.id, door=door, issued_at=at, expires_at=ends))
+    db.session.add(VoterToken(token_hash=voter_hash(token), identity_id=identity.id, door=door, issued_at=at, expires_at=ends))
     db.session.flush()
     return token, ends
 
 
 def find_token(token: str, at: datetime) -> VoterToken | None:
     """The device of a token; None for one that is unknown, tampered with, revoked or over."""
-    query = select(VoterToken).where(VoterToken.token_hash == token_hash(token))
+    query = select(VoterToken).where(VoterToken.token_hash == voter_hash(token))
     found = db.session.scalar(query.options(joinedload(VoterToken.identity).joinedload(Identity.person)))
     return None if found is None or found.revoked_at is not None or found.expires_at <= at else found
 
 
 def revoke_token(token: str, at: datetime) -> None:
     """This device is logged out; one that is unknown stays so."""
-    _revoke(at, VoterToken.token_hash == token_hash(token))
+    _revoke(at, VoterToken.token_hash == voter_hash(token))
 
 
 def sweep_tokens(at: datetime) -> int:
@@ -69,9 +69,14 @@ def sweep_tokens(at: datetime) -> int:
 
 
 def token_hash(token: str) -> str:
-    """The shard, and 61 hex characters of SHA-256. Tokens are 256 random bits: a plain hash is enough, there is nothing to guess."""
+    # Tokens are 256 random bits: a plain hash is enough, there is nothing to guess.
+    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def voter_hash(token: str) -> str:
+    """The token's shard, and as much of its hash as the column takes; a made-up token may have no shard."""
     shard = token[:SHARD_CHARS] if SHARD.fullmatch(token[:SHARD_CHARS]) else "0" * SHARD_CHARS
-    return shard + hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()[:64 - SHARD_CHARS]
+    return shard + token_hash(token)[:64 - SHARD_CHARS]
 
 
 def session_name(hashed: str) -> str:

@@ -20,7 +20,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from wxbackend.alarms.models import Alarm
 from wxbackend.alarms.rules import OPERATOR_KIND, QUOTA
 from wxbackend.audit.models import AuditHead
-from wxbackend.extensions import db, reads_only
+from wxbackend.extensions import db, reading
 from wxbackend.problems import Problem
 
 log = structlog.get_logger()
@@ -86,16 +86,14 @@ def _kind_of(error: BaseException) -> str:
 
 
 def _alone(work: Any) -> None:
-    token = reads_only.set(False)
     try:
-        db.session.rollback()
-        work()
-        db.session.commit()
+        with reading(False):
+            db.session.rollback()
+            work()
+            db.session.commit()
     except SQLAlchemyError as e:
         db.session.rollback()
         log.error("alarm not kept", reason=type(e).__name__)
-    finally:
-        reads_only.reset(token)
 
 
 def settle(kind: str, about: str, at: datetime) -> bool:

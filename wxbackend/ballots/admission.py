@@ -21,7 +21,7 @@ from wxbackend.ballots.votes import AlreadyVoted, Ask, CampaignClosed, Outcome, 
 from wxbackend.campaigns import service as campaigns
 from wxbackend.campaigns.models import Campaign
 from wxbackend.campaigns.rules import Grade
-from wxbackend.extensions import db, reads_only
+from wxbackend.extensions import db, reading
 from wxbackend.problems import Problem
 
 TRIES_A_MINUTE = 20
@@ -102,14 +102,12 @@ def admit(ask: Ask, voter: Voter) -> Vote | Outcome:
     Raises WrongDoor, NotJoined, CampaignNotOpen, CampaignClosed, NotHosted, GradeNotOffered, AlreadyVoted, TooOften, CaptchaExpired,
     CaptchaWrong. Whoever has voted today spends no captcha; a request whose answer was lost finds its ballot after the close, too.
     """
-    token = reads_only.set(True)   # on SQLite it looks beside whoever writes, and does not hold up the box
-    try:
-        return _admitted(ask, voter)
-    finally:
-        reads_only.reset(token)
+    with reading():   # on SQLite it looks beside whoever writes, and does not hold up the box
+        return _made_before(ask, voter) or _redeemed(ask, voter)
 
 
-def _admitted(ask: Ask, voter: Voter) -> Vote | Outcome:
+def _made_before(ask: Ask, voter: Voter) -> Outcome | None:
+    """Whether the campaign takes this vote at all, and what the request has left if it was sent before. Raises as `admit`."""
     try:
         check_open(ask.campaign, ask.at)
     except CampaignClosed:
@@ -119,9 +117,11 @@ def _admitted(ask: Ask, voter: Voter) -> Vote | Outcome:
         return repeated
     campaigns.check_voter(ask.campaign, voter)
     chosen(ask.subject, ask.grade)
-    earlier = _earlier(ask, voter.person_id)
-    if earlier:
-        return earlier
+    return _earlier(ask, voter.person_id)
+
+
+def _redeemed(ask: Ask, voter: Voter) -> Vote | Outcome:
+    """The try counted and the captcha spent."""
     is_degraded = _count(voter.person_key, ask.at)
     try:
         captcha.redeem(ask.captcha_id, ask.answer, voter.person_key, ask.campaign.slug, PURPOSE, ask.at)

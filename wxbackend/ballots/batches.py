@@ -20,7 +20,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from wxbackend.ballots.sql import SHARD
+from wxbackend.ballots.sql import shard
 from wxbackend.campaigns.rules import Grade
 
 COLUMNS = ("receipt_id", "captcha_hash", "campaign_id", "subject_id", "quota_key", "person_id", "day", "grade", "source_code", "door",
@@ -82,7 +82,7 @@ SELECT receipt_id FROM kept
 
 def _write_postgresql(connection: Connection, batch_id: str, rows: Sequence[Row], at: datetime) -> set[str]:
     columns = [_array([getattr(row, name) for row in rows]) for name in COLUMNS]
-    values = (*columns, _array(sorted({row.person_id for row in rows})), batch_id, at, SHARD)
+    values = (*columns, _array(sorted({row.person_id for row in rows})), batch_id, at, shard())
     return {kept for (kept,) in connection.exec_driver_sql(POSTGRESQL, values)}
 
 
@@ -155,7 +155,7 @@ WRITE: dict[str, Write] = {"postgresql": _write_postgresql, "mysql": _write_mari
 def _counts(rows: Sequence[Row], kept: set[str]) -> list[tuple[int, date, str, str, int]]:
     """What goes to the counters, in their order: (subject, day, grade, shard, how many)."""
     moves = Counter((row.subject_id, row.day, row.grade.value) for row in rows if row.receipt_id in kept)
-    return [(*key, SHARD, count) for key, count in sorted(moves.items())]
+    return [(*key, shard(), count) for key, count in sorted(moves.items())]
 
 
 def _plain(value: Any) -> Any:

@@ -22,7 +22,7 @@ from wxbackend.ballots.receipts import Receipt, receipt_of, standing
 from wxbackend.ballots.rules import new_receipt_id
 from wxbackend.ballots.votes import AlreadyVoted, DatabaseLost, Outcome, Vote
 from wxbackend.campaigns.models import Subject
-from wxbackend.extensions import db, reads_only
+from wxbackend.extensions import db, reading
 
 log = structlog.get_logger()
 LOST = (OperationalError, InterfaceError, InternalError, PoolEmpty)   # the database's fault, and none of the votes'
@@ -136,15 +136,14 @@ def _committed(batch_id: str, votes: Sequence[Vote]) -> set[str] | None:
 @contextmanager
 def _looking() -> Iterator[None]:
     """A look beside whoever writes; on SQLite it holds no lock while it lasts, nor afterwards."""
-    token = reads_only.set(True)
-    try:
-        yield
-    finally:
-        reads_only.reset(token)
+    with reading():
         try:
-            db.session.rollback()
-        except LOST:
-            db.session.remove()
+            yield
+        finally:
+            try:
+                db.session.rollback()
+            except LOST:
+                db.session.remove()
 
 
 def _new_receipt(vote: Vote, at: datetime) -> Receipt:

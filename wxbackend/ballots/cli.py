@@ -9,7 +9,7 @@ from wxbackend.ballots import explain
 from wxbackend.ballots import service as ballots
 from wxbackend.campaigns import service as campaigns
 from wxbackend.campaigns.models import Campaign
-from wxbackend.extensions import reads_only
+from wxbackend.extensions import reading
 from wxbackend.problems import Problem
 
 ballots_cli = AppGroup("ballots", help="Look after the ballot box.")
@@ -20,13 +20,11 @@ MOST_IDS = 20
 @click.argument("slug")
 def recount(slug: str) -> None:
     """Count every ballot again and compare with the tally shown; where they differ, say which ballots account for it."""
-    token = reads_only.set(True)   # while people vote it holds nobody up
     try:
-        _recount(campaigns.by_slug(slug))
+        with reading():   # while people vote it holds nobody up
+            _recount(campaigns.by_slug(slug))
     except Problem as e:
         raise click.ClickException(e.as_reply()) from e
-    finally:
-        reads_only.reset(token)
 
 
 def _recount(campaign: Campaign) -> None:

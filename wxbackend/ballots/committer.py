@@ -19,7 +19,7 @@ from wxbackend.accounts import service as accounts
 from wxbackend.ballots import admission
 from wxbackend.ballots.box import Line, cast_many
 from wxbackend.ballots.votes import Ask, DatabaseLost, Outcome, TooManyAtOnce, Vote
-from wxbackend.extensions import db, reads_only
+from wxbackend.extensions import db, reading
 
 log = structlog.get_logger()
 EXTENSION = "ballots.committer"
@@ -56,15 +56,12 @@ def cast(ask: Ask, token: str) -> Outcome:
 
 def cast_alone(ask: Ask, token: str) -> Outcome:
     """The same by the long way up to the box; into it she goes with the others."""
-    reading = reads_only.set(True)   # on SQLite it looks beside whoever writes, and does not hold up the box
-    try:
+    with reading():
         voter = accounts.voter_of(token, ask.at) if token else None
-        if voter is None:
-            raise accounts.NotLoggedIn()
-        vote = admission.admit(ask, voter)
-        db.session.commit()
-    finally:
-        reads_only.reset(reading)
+    if voter is None:
+        raise accounts.NotLoggedIn()
+    vote = admission.admit(ask, voter)
+    db.session.commit()
     if isinstance(vote, Outcome):
         return vote
     outcome = _put(vote)

@@ -21,7 +21,6 @@ from wxbackend.ballots.schemas import told
 from wxbackend.ballots.votes import Ask, DatabaseLost, Outcome
 from wxbackend.campaigns import service as campaigns
 from wxbackend.captcha import CaptchaExpired, CaptchaWrong
-from wxbackend.problems import Problem
 from wxbackend.web import NOT_TEXT, is_claim
 
 PATH = re.compile(r"/api/v1/campaigns/([a-z0-9-]{1,40})/ballots")
@@ -101,7 +100,3 @@ def status_of(outcome: Outcome) -> int:
 
 def body_of(outcome: Outcome) -> bytes:
     return json.dumps(told(outcome.receipt), ensure_ascii=False, separators=(",", ":")).encode()
-
-
-def refusal_of(problem: Problem) -> bytes:
-    return json.dumps(problem.to_dict(), ensure_ascii=False).encode()

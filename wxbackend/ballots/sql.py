@@ -12,7 +12,12 @@ from sqlalchemy.dialects import mysql, postgresql, sqlite
 from wxbackend.ballots.models import Tally
 from wxbackend.extensions import Base, db
 
-SHARD = str(os.getpid() % 16)   # of the tally: processes seldom share a row, and the rows stay few
+SHARDS = 16   # of the tally: processes seldom share a row, and the rows stay few
+
+
+def shard() -> str:
+    """This process's counters; asked for each batch, since a server may fork after it has loaded us."""
+    return str(os.getpid() % SHARDS)
 
 
 def _insert(model: Any) -> Any:

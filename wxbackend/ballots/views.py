@@ -54,7 +54,7 @@ def cast(form: dict[str, Any], slug: str) -> Response:
     ask = ballots.Ask(campaign, subject, form["grade"], form["captcha_id"], form["captcha_answer"], clock.now(), form["source"])
     try:
         outcome = lane.go_on(ask, token)
-    except (captcha.CaptchaExpired, captcha.CaptchaWrong, ballots.DatabaseLost) as problem:
+    except lane.TAKES_LONGER as problem:
         with_fresh_captcha(problem, campaign, token)
         raise
     return Response(lane.body_of(outcome), lane.status_of(outcome), mimetype="application/json")

@@ -21,7 +21,7 @@ from sqlalchemy.orm import Session, selectinload
 from sqlalchemy.orm.attributes import set_committed_value
 
 from wxbackend.campaigns.models import CHANGED, PARTS, Campaign
-from wxbackend.extensions import db, reads_only
+from wxbackend.extensions import db, reading
 
 LOOK_AGAIN_SECONDS = 1.0
 LONGEST_UNCONFIRMED_SECONDS, LONGEST_AT_HAND_SECONDS = 600.0, 3.0
@@ -133,12 +133,8 @@ def _read(slug: str) -> Campaign | None:
 @contextmanager
 def _session() -> Iterator[Session]:
     """A session of its own that only reads: the caller's sees no transaction opened, and on SQLite no lock taken."""
-    token = reads_only.set(True)
-    try:
-        with Session(db.engine) as session:
-            yield session
-    finally:
-        reads_only.reset(token)
+    with reading(), Session(db.engine) as session:
+        yield session
 
 
 def _all() -> dict[str, Kept]:

@@ -24,7 +24,7 @@ from sqlalchemy import ColumnElement, CursorResult, delete, select
 from wxbackend import keys, store
 from wxbackend.captcha import rules
 from wxbackend.captcha.models import CaptchaChallenge
-from wxbackend.extensions import db, reads_only
+from wxbackend.extensions import db, reading
 from wxbackend.problems import Problem
 from wxbackend.store import Limit, StoreAway
 
@@ -198,15 +198,13 @@ def _sql_at_once() -> Iterator[None]:
     made and redeemed before anything is written.
     """
     db.session.commit()
-    token = reads_only.set(False)   # a page that only reads shows a captcha too
-    try:
-        yield
-        db.session.commit()
-    except BaseException:
-        db.session.rollback()
-        raise
-    finally:
-        reads_only.reset(token)
+    with reading(False):   # a page that only reads shows a captcha too
+        try:
+            yield
+            db.session.commit()
+        except BaseException:
+            db.session.rollback()
+            raise
 
 
 def _mac(challenge_id: str, bound: tuple[str, str, str], answer: str) -> str:

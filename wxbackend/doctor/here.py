@@ -26,7 +26,7 @@ from wxbackend.admin import alarms
 from wxbackend.admin.words import waited
 from wxbackend.doctor.checks import Finding, check, good, note, wrong
 from wxbackend.doctor.tasks import PING
-from wxbackend.extensions import db, reads_only, settings
+from wxbackend.extensions import db, reading, settings
 from wxbackend.jobs.models import Job
 from wxbackend.store.service import connection
 
@@ -206,22 +206,21 @@ def _open() -> tuple[Any, ...]:
 def _pinged(at: datetime) -> bool:
     payload = {"nonce": secrets.token_hex(8)}
     mine = (Job.kind == PING, Job.payload == json.dumps(payload))
-    token = reads_only.set(False)
-    try:
-        jobs.enqueue(PING, payload, at)
-        db.session.commit()
-        until = time.monotonic() + PING_SECONDS
-        while time.monotonic() < until:
-            if db.session.scalar(select(Job.done_at).where(*mine)) is not None:
-                return True
+    with reading(False):
+        try:
+            jobs.enqueue(PING, payload, at)
+            db.session.commit()
+            until = time.monotonic() + PING_SECONDS
+            while time.monotonic() < until:
+                if db.session.scalar(select(Job.done_at).where(*mine)) is not None:
+                    return True
+                db.session.rollback()
+                time.sleep(LOOK_SECONDS)
+            return False
+        finally:
             db.session.rollback()
-            time.sleep(LOOK_SECONDS)
-        return False
-    finally:
-        db.session.rollback()
-        db.session.execute(delete(Job).where(Job.kind == PING, or_(Job.done_at.is_not(None), Job.lease_until.is_(None))))
-        db.session.commit()
-        reads_only.reset(token)
+            db.session.execute(delete(Job).where(Job.kind == PING, or_(Job.done_at.is_not(None), Job.lease_until.is_(None))))
+            db.session.commit()
 
 
 @check("alarms", "没处理的提醒")

@@ -21,7 +21,7 @@ from sqlalchemy import delete, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from wxbackend import alarms
-from wxbackend.extensions import db, reads_only
+from wxbackend.extensions import db, reading
 from wxbackend.jobs.models import Job
 from wxbackend.jobs.rules import MAX_ATTEMPTS, place, remembered, wait_after
 
@@ -133,13 +133,12 @@ def _open(at: datetime) -> tuple[Any, ...]:
 def _due(at: datetime) -> list[Any]:
     """A few candidates, read without SQLite's write lock. Kinds without a handler here wait for a newer worker."""
     db.session.rollback()
-    token = reads_only.set(True)
-    try:
-        query = select(Job.id, Job.kind, Job.payload, Job.attempts).where(Job.kind.in_(list(_handlers)), *_open(at))
-        return list(db.session.execute(query.order_by(Job.run_at, Job.id).limit(CANDIDATES)))
-    finally:
-        db.session.rollback()
-        reads_only.reset(token)
+    with reading():
+        try:
+            query = select(Job.id, Job.kind, Job.payload, Job.attempts).where(Job.kind.in_(list(_handlers)), *_open(at))
+            return list(db.session.execute(query.order_by(Job.run_at, Job.id).limit(CANDIDATES)))
+        finally:
+            db.session.rollback()
 
 
 def _run(claimed: Claim, at: datetime) -> None:

@@ -11,25 +11,23 @@ from datetime import datetime
 
 from sqlalchemy import distinct, func, not_, select
 
-from wxbackend.ballots import service as ballots
 from wxbackend.ballots.decisions import is_uncounted
 from wxbackend.ballots.models import Ballot
 from wxbackend.campaigns.models import Campaign
-from wxbackend.extensions import db, reads_only
+from wxbackend.extensions import db, reading
 from wxbackend.results.models import Turnout
 
 
 def people(campaign: Campaign) -> int:
-    """Who has a ballot that counts, each once. Looks at every ballot of the campaign, without SQLite's write lock; ends the transaction."""
-    keys = {ballots.quota_key(campaign, subject) for subject in campaign.subjects}   # the index that lies by person
-    query = select(func.count(distinct(Ballot.person_id))).where(Ballot.quota_key.in_(keys), Ballot.void_no == 0, not_(is_uncounted()))
+    """Who has a ballot that counts, each once. Looks at every ballot, without SQLite's write lock; ends the transaction."""
+    query = select(func.count(distinct(Ballot.person_id)))
+    query = query.where(Ballot.campaign_id == campaign.id, Ballot.void_no == 0, not_(is_uncounted()))
     db.session.commit()
-    token = reads_only.set(True)
-    try:
-        return db.session.scalar(query) or 0
-    finally:
-        db.session.rollback()
-        reads_only.reset(token)
+    with reading():
+        try:
+            return db.session.scalar(query) or 0
+        finally:
+            db.session.rollback()
 
 
 def keep(campaign_id: int, people: int, at: datetime) -> None:

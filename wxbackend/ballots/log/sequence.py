@@ -16,7 +16,7 @@ from sqlalchemy.exc import IntegrityError
 from wxbackend.ballots.log import tree, waiting
 from wxbackend.ballots.log.models import LogCursor, LogLeaf, LogNode
 from wxbackend.ballots.log.waiting import Book, Line
-from wxbackend.extensions import db, reads_only
+from wxbackend.extensions import db, reading
 
 NO_SYNC = {"synchronize_session": False}
 
@@ -25,12 +25,11 @@ NO_SYNC = {"synchronize_session": False}
 def looking() -> Iterator[None]:
     """A transaction that only reads: on SQLite nobody waits for it. Ends whatever the session was in, before and after."""
     db.session.rollback()
-    token = reads_only.set(True)
-    try:
-        yield
-    finally:
-        db.session.rollback()
-        reads_only.reset(token)
+    with reading():
+        try:
+            yield
+        finally:
+            db.session.rollback()
 
 
 def enter_votes(book: Book, flush: date | None = None) -> int:
