@@ -53,15 +53,19 @@ def move_cursor(book: Book, at: datetime) -> None:
 
 
 def hold(book: Book) -> int:
-    """Keep other writers of this log waiting until the transaction ends; up to which ballot its votes are known to be in."""
+    """Keep other writers of this log waiting until the transaction ends; up to which ballot its votes are known to be in.
+
+    First in a transaction. The cursor is made in one of its own: MariaDB gives those who lose that race a shared lock on the winner's row
+    each, and two who then ask for the whole of it wait for each other.
+    """
     query = select(LogCursor.ballots_to).where(LogCursor.campaign_id == book.id).with_for_update()
     held = db.session.scalar(query)
     if held is None:
         try:
-            with db.session.begin_nested():
-                db.session.execute(insert(LogCursor).values(campaign_id=book.id, ballots_to=0))
+            db.session.execute(insert(LogCursor).values(campaign_id=book.id, ballots_to=0))
+            db.session.commit()
         except IntegrityError:   # somebody else has just made it
-            pass
+            db.session.rollback()
         held = db.session.scalar(query)
     return held or 0
 
