@@ -195,3 +195,18 @@ def test_the_day_changes_at_local_midnight_in_the_browser(world: World, chromium
     eyes.page.goto(f"{world.url}/c/{SLUG}")
     expect(eyes.page.get_by_role("heading", name="投票已经截止")).to_be_visible()
     eyes.keep("1-closed")
+
+
+@pytest.mark.parametrize("has_script", [True, False])
+def test_enter_in_the_captchas_field_casts_the_vote(world: World, chromium: Browser, has_script: bool):
+    """Enter presses a form's first button, and swapping the picture must not be that; the one it presses nobody sees."""
+    eyes = Eyes(chromium, world, world.person("阿美"), "enter", java_script_enabled=has_script)
+    page = eyes.page
+    page.goto(f"{world.url}/c/{SLUG}")
+    for button in page.locator("form#vote > button[aria-hidden]").all():
+        box = button.bounding_box()
+        assert box is not None and box["width"] <= 1 and box["height"] <= 1
+    page.get_by_text("优", exact=True).first.click()
+    page.locator("input[name=captcha_answer]").fill(ANSWER)
+    page.locator("input[name=captcha_answer]").press("Enter")
+    expect(page.get_by_role("heading", name="投票成功")).to_be_visible()

@@ -26,7 +26,7 @@ HEADS_SHOWN = 48
 FILES_A_MINUTE = 10
 HASH_LINE = 65       # bytes: 64 hex characters and LF
 FILES = {"hashes.txt": "hash", "lines.txt": "data"}
-KINDS = {"hour": "整点", "day": "这天收尾", "close": "投票截止", "last": "名单封存"}
+KINDS = {"hour": "整点", "close": "投票截止", "last": "名单封存"}
 
 
 @bp.get("/campaigns/<slug>/log")
